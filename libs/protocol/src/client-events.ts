@@ -1,0 +1,303 @@
+/** Decodes what a client sends, once, at the gateway's door: a tagged union that everything behind it can trust. */
+import { type ErrorCode, Refusal } from "./errors.ts";
+import { limits, refusedKeys } from "./limits.ts";
+import {
+  checkBoolean,
+  checkClientMessageId,
+  checkName,
+  checkRoomName,
+  checkSeq,
+  checkText,
+  utf8Bytes,
+} from "./names.ts";
+
+export interface Resume {
+  room: string;
+  since: number | null;
+  epoch: string | null;
+}
+
+/** Whose presence a session wants to hear of. */
+export type PresenceScope = "all" | "rooms" | "none";
+
+export type ClientEvent =
+  | {
+      event: "Register";
+      token: string | null;
+      name: string | null;
+      /** JSON text of an object, or null. */
+      infoJson: string | null;
+      rooms: Resume[];
+      presence: PresenceScope;
+    }
+  | { event: "Unregister" }
+  | { event: "Heartbeat" }
+  | { event: "RefreshToken"; token: string }
+  | ({ event: "JoinRoom" } & Resume)
+  | { event: "LeaveRoom"; room: string; forget: boolean }
+  | SendMessage
+  | Amend
+  | { event: "History"; room: string; before: number | null; after: number | null; limit: number }
+  | { event: "MarkRead"; room: string; seq: number }
+  | { event: "Rooms"; next: string | null }
+  | { event: "Typing"; room: string; typing: boolean };
+
+export interface SendMessage {
+  event: "SendMessage";
+  room: string;
+  clientMessageId: string;
+  text: string | null;
+  /** JSON text of any value; "null" when absent. */
+  dataJson: string;
+  replyTo: number | null;
+}
+
+/** What changes an earlier message: an entry of its own. */
+export interface Amend {
+  event: "EditMessage" | "DeleteMessage" | "React";
+  room: string;
+  clientMessageId: string;
+  target: number;
+  text: string | null;
+  emoji: string | null;
+  remove: boolean;
+}
+
+export type ClientEventName = ClientEvent["event"];
+
+/** `requestId` is what the reply carries: a string, an integer, or null. */
+export type Decoded =
+  | { ok: true; requestId: string | number | null; value: ClientEvent }
+  | { ok: false; requestId: string | number | null; event: string | null; code: ErrorCode; error: string };
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const optional = <T>(value: unknown, read: (value: unknown) => T): T | null =>
+  value === undefined || value === null ? null : read(value);
+
+function readResume(room: unknown, fields: Fields): Resume {
+  return {
+    room: checkRoomName(room),
+    since: optional(fields.since, (value) => checkSeq(value, "since")),
+    epoch: optional(fields.epoch, (value) => checkName(value, "epoch", 64)),
+  };
+}
+
+function readRegister(fields: Fields): ClientEvent {
+  const token = optional(fields.token, (value) => {
+    if (typeof value !== "string" || value.length < 1 || value.length > limits.tokenChars)
+      throw new Refusal("bad_request", `token must be a string of 1 to ${limits.tokenChars} characters`);
+    return value;
+  });
+  const guest = optional(fields.guest, (value) => checkBoolean(value, "guest")) ?? false;
+  if (token !== null && guest) throw new Refusal("bad_request", "give either token or guest:true, not both");
+  const infoJson = optional(fields.info, (value) => {
+    if (!isObject(value)) throw new Refusal("bad_request", "info must be an object");
+    const json = JSON.stringify(value);
+    if (utf8Bytes(json) > limits.infoBytes) throw new Refusal("too_large", `info is over ${limits.infoBytes} bytes`);
+    return json;
+  });
+  const rooms: Resume[] = [];
+  if (fields.rooms !== undefined && fields.rooms !== null) {
+    if (!isObject(fields.rooms)) throw new Refusal("bad_request", "rooms must be an object: room → {since, epoch}");
+    for (const [room, resume] of Object.entries(fields.rooms)) {
+      if (!isObject(resume)) throw new Refusal("bad_request", "each of rooms must be an object {since, epoch}");
+      rooms.push(readResume(room, resume));
+    }
+    if (rooms.length > limits.roomsPerSession)
+      throw new Refusal("too_large", `rooms may name ${limits.roomsPerSession} rooms at most`);
+  }
+  const presence = fields.presence ?? "all";
+  if (presence !== "all" && presence !== "rooms" && presence !== "none")
+    throw new Refusal("bad_request", 'presence must be "all", "rooms" or "none"');
+  const name = optional(fields.name, (value) => checkName(value, "name", limits.userNameChars));
+  return { event: "Register", token, name, infoJson, rooms, presence };
+}
+
+function readSend(fields: Fields): SendMessage {
+  const text = optional(fields.text, checkText);
+  const hasData = fields.data !== undefined && fields.data !== null;
+  if ((text === null || text === "") && !hasData) throw new Refusal("bad_request", "text or data is needed");
+  return {
+    event: "SendMessage",
+    room: checkRoomName(fields.room),
+    clientMessageId: checkClientMessageId(fields.clientMessageId),
+    text,
+    dataJson: hasData ? JSON.stringify(fields.data) : "null",
+    replyTo: optional(fields.replyTo, (value) => checkSeq(value, "replyTo", 1)),
+  };
+}
+
+function readAmend(event: Amend["event"], fields: Fields): Amend {
+  const amend: Amend = {
+    event,
+    room: checkRoomName(fields.room),
+    clientMessageId: checkClientMessageId(fields.clientMessageId),
+    target: checkSeq(fields.target, "target", 1),
+    text: null,
+    emoji: null,
+    remove: false,
+  };
+  if (event === "EditMessage") {
+    amend.text = checkText(fields.text);
+    if (amend.text === "") throw new Refusal("bad_request", "text must not be empty; use DeleteMessage");
+  }
+  if (event === "React") {
+    amend.emoji = checkName(fields.emoji, "emoji", limits.emojiChars);
+    amend.remove = optional(fields.remove, (value) => checkBoolean(value, "remove")) ?? false;
+  }
+  return amend;
+}
+
+function readHistory(fields: Fields): ClientEvent {
+  const before = optional(fields.before, (value) => checkSeq(value, "before"));
+  const after = optional(fields.after, (value) => checkSeq(value, "after"));
+  if (before !== null && after !== null) throw new Refusal("bad_request", "give before or after, not both");
+  const limit = optional(fields.limit, (value) => checkSeq(value, "limit", 1)) ?? 50;
+  const room = checkRoomName(fields.room);
+  return { event: "History", room, before, after, limit: Math.min(limit, limits.entriesPerAnswer) };
+}
+
+const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } = {
+  Register: readRegister,
+  Unregister: () => ({ event: "Unregister" }),
+  Heartbeat: () => ({ event: "Heartbeat" }),
+  RefreshToken: (fields) => ({ event: "RefreshToken", token: checkName(fields.token, "token", limits.tokenChars) }),
+  JoinRoom: (fields) => ({ event: "JoinRoom", ...readResume(fields.room, fields) }),
+  LeaveRoom: (fields) => ({
+    event: "LeaveRoom",
+    room: checkRoomName(fields.room),
+    forget: optional(fields.forget, (value) => checkBoolean(value, "forget")) ?? false,
+  }),
+  SendMessage: readSend,
+  EditMessage: (fields) => readAmend("EditMessage", fields),
+  DeleteMessage: (fields) => readAmend("DeleteMessage", fields),
+  React: (fields) => readAmend("React", fields),
+  History: readHistory,
+  MarkRead: (fields) => ({ event: "MarkRead", room: checkRoomName(fields.room), seq: checkSeq(fields.seq, "seq") }),
+  Rooms: (fields) => ({ event: "Rooms", next: optional(fields.next, (value) => checkRoomName(value, "next")) }),
+  Typing: (fields) => ({
+    event: "Typing",
+    room: checkRoomName(fields.room),
+    typing: checkBoolean(fields.typing, "typing"),
+  }),
+};
+
+export const clientEventNames = Object.keys(decoders) as ClientEventName[];
+const decoderOf = new Map<string, (fields: Fields) => ClientEvent>(Object.entries(decoders));
+
+const refusedFrame = (error: string): Decoded => ({
+  ok: false,
+  requestId: null,
+  event: null,
+  code: "bad_frame",
+  error,
+});
+
+/** Deepest nesting of brackets in a JSON text, strings left out; counted before parsing, which costs more. */
+function nestingOf(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let i = 0; i < json.length; i++) {
+    const unit = json.charCodeAt(i);
+    if (unit === 0x22) {
+      for (i++; i < json.length && json.charCodeAt(i) !== 0x22; i++) if (json.charCodeAt(i) === 0x5c) i++;
+    } else if (unit === 0x7b || unit === 0x5b) {
+      if (++depth > deepest) deepest = depth;
+    } else if (unit === 0x7d || unit === 0x5d) depth--;
+  }
+  return deepest;
+}
+
+function bracketsIn(json: string, enough: number): number {
+  let count = 0;
+  for (let i = 0; i < json.length && count < enough; i++) {
+    const unit = json.charCodeAt(i);
+    if (unit === 0x7b || unit === 0x5b) count++;
+  }
+  return count;
+}
+
+/** Says what is wrong with a parsed value's keys, types or depth, or null. */
+function faultOf(value: unknown, level: number): string | null {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return null;
+  if (typeof value === "number") return Number.isFinite(value) ? null : "numbers must be finite";
+  if (typeof value !== "object") return `a ${typeof value} can't be carried`;
+  if (level > limits.nesting) return `nested deeper than ${limits.nesting}`;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const fault = faultOf(item, level + 1);
+      if (fault) return fault;
+    }
+    return null;
+  }
+  const proto = Object.getPrototypeOf(value);
+  if (proto !== Object.prototype && proto !== null) return "only plain objects, arrays and values can be carried";
+  for (const key of Object.keys(value)) {
+    if (refused.has(key)) return `the key ${key} is refused`;
+    const fault = faultOf((value as Fields)[key], level + 1);
+    if (fault) return fault;
+  }
+  return null;
+}
+
+const refused = new Set<string>(refusedKeys);
+/** A refused key can only be there if its name is, or an escape that may spell it. */
+const suspicious = /__proto__|constructor|prototype|\\u/;
+
+/** Decodes a text frame (`parley.v1.json`). Never throws. */
+export function decodeClientEvent(json: string): Decoded {
+  if (bracketsIn(json, limits.nesting + 1) > limits.nesting && nestingOf(json) > limits.nesting)
+    return refusedFrame(`A frame may be nested ${limits.nesting} deep at most`);
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return refusedFrame("A frame must be one JSON object");
+  }
+  if (suspicious.test(json)) {
+    const fault = faultOf(value, 1);
+    if (fault) return refusedFrame(`A frame can't be read: ${fault}`);
+  }
+  return decodeClientObject(value);
+}
+
+/** Decodes what a binary frame (`parley.v1.msgpack`) held: it may be anything, so it is walked whole first. */
+export function decodeClientValue(value: unknown): Decoded {
+  const fault = faultOf(value, 1);
+  return fault ? refusedFrame(`A frame can't be read: ${fault}`) : decodeClientObject(value);
+}
+
+function decodeClientObject(frame: unknown): Decoded {
+  if (!isObject(frame)) return refusedFrame("A frame must be one JSON object");
+  if (frame.eventType !== undefined && frame.eventType !== "ClientEvent")
+    return refusedFrame('eventType must be "ClientEvent" or left out');
+  const event = typeof frame.event === "string" && frame.event.length <= 64 ? frame.event : null;
+  let requestId: string | number | null = null;
+  try {
+    if (frame.requestId !== undefined && frame.requestId !== null) requestId = readRequestId(frame.requestId);
+    const decode = event === null ? undefined : decoderOf.get(event);
+    if (decode === undefined) {
+      const error = event === null ? "event must be the name of a client event" : `There is no event ${event}`;
+      return { ok: false, requestId, event, code: "unknown_event", error };
+    }
+    const fields = frame.requestData ?? {};
+    if (!isObject(fields)) throw new Refusal("bad_request", "requestData must be an object");
+    return { ok: true, requestId, value: decode(fields) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { ok: false, requestId, event, code: error.code, error: error.message };
+  }
+}
+
+function readRequestId(value: unknown): string | number {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
+  if (typeof value === "string" && value.length <= limits.requestIdChars && value.isWellFormed()) return value;
+  throw new Refusal(
+    "bad_request",
+    `requestId must be an integer or a string of up to ${limits.requestIdChars} characters`,
+  );
+}

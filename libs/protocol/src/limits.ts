@@ -1,0 +1,35 @@
+/** What a client may ask at most; the gateway's settings start from these. Units stand in the names. */
+export const limits = {
+  frameBytes: 64 * 1024,
+  textBytes: 16 * 1024,
+  /** The frame object itself is level 1. */
+  nesting: 16,
+  requestIdChars: 64,
+  /** UTF-16 units after NFC, as for all lengths of names. */
+  roomNameChars: 128,
+  userIdChars: 128,
+  userNameChars: 128,
+  infoBytes: 4 * 1024,
+  clientMessageIdChars: 64,
+  emojiChars: 32,
+  tokenChars: 8 * 1024,
+  roomsPerSession: 500,
+  /** Most entries in one answer: `missed`, and a page of `History`. */
+  entriesPerAnswer: 200,
+  eventsPerSecond: 50,
+  eventsBurst: 100,
+  rateLimitedBeforeClose: 200,
+  rateLimitedWindowMs: 10_000,
+  badFramesBeforeClose: 20,
+  badFramesWindowMs: 60_000,
+  connectionsPerSecondPerAddress: 50,
+  connectionsPerSecondPerNode: 1_000,
+  waitingBytes: 1024 * 1024,
+  registerWithinMs: 10_000,
+  heartbeatMs: 20_000,
+  idleTimeoutMs: 30_000,
+  typingMs: 6_000,
+} as const;
+
+/** Keys that no frame may hold at any depth: they change what an object is. */
+export const refusedKeys = ["__proto__", "constructor", "prototype"] as const;
