@@ -1,1 +1,11 @@
-export {};
+export * from "./bytes.ts";
+export * from "./chat-wire.ts";
+export * from "./connect-bus.ts";
+export * from "./fan-out.ts";
+export * from "./gateway-orders.ts";
+export * from "./partitions.ts";
+export * from "./register-service.ts";
+export * from "./requester.ts";
+export * from "./responder.ts";
+export * from "./subjects.ts";
+export * from "./workers.ts";

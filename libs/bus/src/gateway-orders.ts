@@ -1,0 +1,6 @@
+/** What workers tell all gateways, as JSON on `subjects.gateways()` (or one of them on its own subject). */
+export type GatewayOrder =
+  /** A frame for every session of these users, but for one session. */
+  | { order: "users"; users: string[]; frame: string; exceptSession?: string }
+  /** A user became a member of a room, or ceased to be: whom to tell of unread messages. */
+  | { order: "membership"; user: string; room: string; member: boolean };

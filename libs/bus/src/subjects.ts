@@ -1,0 +1,43 @@
+/** Every NATS subject of the system is built here and nowhere else. */
+
+const plain = /^[A-Za-z0-9_-]+$/;
+
+/**
+ * One subject token for any name a person chose: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes
+ * `=XX`, so that `.`, `*`, `>`, spaces and line ends never reach NATS.
+ */
+export function encodeName(name: string): string {
+  if (plain.test(name)) return name;
+  let token = "";
+  for (const byte of Buffer.from(name, "utf8")) {
+    const char = String.fromCharCode(byte);
+    token += plain.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return token;
+}
+
+/** Workers that own partitions, and to which batches go. */
+export type WorkerService = "chat" | "presence" | "timer";
+
+export const subjects = {
+  /** Entries and passing events of a room, as fan-out records. */
+  room: (name: string) => `parley.room.${encodeName(name)}`,
+  /** Frames of a raw room: one byte 0 (text) or 1 (binary), then the frame. */
+  raw: (name: string) => `parley.raw.${encodeName(name)}`,
+  /** Batches for one worker. */
+  worker: (service: WorkerService, worker: string) => `parley.${service}.${encodeName(worker)}`,
+  /** Each worker's sign of life, once a second. */
+  alive: (service: WorkerService) => `parley.alive.${service}`,
+  /** A newcomer's question to all workers: who lives? */
+  aliveAsk: (service: WorkerService) => `parley.alive-ask.${service}`,
+  /** Which rooms of a partition got messages. */
+  activity: (partition: number) => `parley.activity.${partition}`,
+  /** Where a service answers for its own figures. */
+  micro: (service: string, worker: string) => `parley.micro.${encodeName(service)}.${encodeName(worker)}`,
+  /** Orders for one gateway. */
+  gateway: (node: string) => `parley.gateway.${encodeName(node)}`,
+  /** Orders for every gateway. */
+  gateways: () => "parley.gateway.all",
+  /** Names of rooms whose record, members or rights were changed: workers forget what they hold of them. */
+  roomChanged: () => "parley.room-changed",
+} as const;
