@@ -1,0 +1,56 @@
+import type { Store } from "../store.ts";
+import { startThread } from "./thread-client.ts";
+
+export interface SqliteOptions {
+  /** How long a call waits for other processes' writes before StoreUnavailable; 5 s unless set. */
+  busyTimeoutMs?: number;
+  /** The file's size at most, in pages of 4 KiB; no bound unless set. */
+  maxPages?: number;
+}
+
+/** The SQLite adapter of Store; `path` is absolute or ":memory:". Rejects with StoreUnavailable when it can't be opened. */
+export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
+  const { write, read, close } = await startThread({
+    path,
+    busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
+    maxPages: options.maxPages ?? null,
+  });
+  return {
+    log: {
+      append: (appends) => write("append", appends),
+      heads: (keys) => read("heads", keys),
+      readAfter: (key, after, limit) => read("readAfter", key, after, limit),
+      readBefore: (key, before, limit) => read("readBefore", key, before, limit),
+      get: (key, seq) => read("get", key, seq),
+      find: (key, ids) => read("find", key, ids),
+      editsOf: (key, target) => read("editsOf", key, target),
+      trim: (key, keepFromSeq, limit) => write("trim", key, keepFromSeq, limit),
+      firstSince: (key, atMs) => read("firstSince", key, atMs),
+    },
+    rooms: {
+      find: (names) => read("findRooms", names),
+      create: (room) => write("createRoom", room),
+      change: (name, changes) => write("changeRoom", name, changes),
+      delete: (name) => write("deleteRoom", name),
+      list: (options) => read("listRooms", options),
+      withRetention: () => read("roomsWithRetention"),
+      member: (key, user) => read("member", key, user),
+      putMember: (key, user, changes, atMs) => write("putMember", key, user, changes, atMs),
+      removeMember: (key, user) => write("removeMember", key, user),
+      members: (key, options) => read("members", key, options),
+      countMembers: (key) => read("countMembers", key),
+      exceptions: (key) => read("exceptions", key),
+      roomsOf: (user, options) => read("roomsOf", user, options),
+      markRead: (key, user, seq, count) => write("markRead", key, user, seq, count),
+      unread: (items) => read("unread", items),
+    },
+    users: {
+      put: (user) => write("putUser", user),
+      find: (ids) => read("findUsers", ids),
+      touch: (ids, atMs) => write("touchUsers", ids, atMs),
+      removeStaleGuests: (beforeMs, limit) => write("removeStaleGuests", beforeMs, limit),
+    },
+    ping: () => write("ping"),
+    close,
+  };
+}

@@ -1,0 +1,154 @@
+import { Worker } from "node:worker_threads";
+import { StoreUnavailable } from "../store.ts";
+import type { Reads, Writes } from "./operations.ts";
+import type { ThreadOptions } from "./thread.ts";
+import type { Call, Opened, Request, Response, Result } from "./wire.ts";
+
+type Promised<F> = F extends (...args: infer Args) => infer Value ? [Args, Value] : never;
+type ArgsOf<F> = Promised<F>[0];
+type ValueOf<F> = Promised<F>[1];
+
+/** The main thread's side of the store's thread. */
+export interface ThreadClient {
+  /** Shares one durable transaction with whatever else is asked for while the thread is at work. */
+  write<K extends keyof Writes>(name: K, ...args: ArgsOf<Writes[K]>): Promise<ValueOf<Writes[K]>>;
+  /** Sees every write whose promise was resolved before. */
+  read<K extends keyof Reads>(name: K, ...args: ArgsOf<Reads[K]>): Promise<ValueOf<Reads[K]>>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Queue {
+  calls: Call<string>[];
+  waiting: Waiting[];
+}
+
+const emptyQueue = (): Queue => ({ calls: [], waiting: [] });
+
+/** A thread that died is started anew at the next call, but not more often than this. */
+const restartAfterMs = 200;
+
+/** Starts the thread; rejects with StoreUnavailable when it can't open the file. */
+export async function startThread(options: ThreadOptions): Promise<ThreadClient> {
+  let writes = emptyQueue();
+  let reads = emptyQueue();
+  /** Those whose request is with the thread, in the order of its answers. */
+  let underWay: Waiting[] = [];
+  let worker: Worker | null = null;
+  let flushing = false;
+  let busy = true;
+  let closed = false;
+
+  function fail(error: StoreUnavailable): void {
+    const all = [...underWay, ...writes.waiting, ...reads.waiting];
+    underWay = [];
+    writes = emptyQueue();
+    reads = emptyQueue();
+    for (const { reject } of all) reject(error);
+  }
+
+  function flush(): void {
+    flushing = false;
+    if (busy || worker === null || writes.calls.length + reads.calls.length === 0) return;
+    busy = true;
+    underWay = writes.waiting.concat(reads.waiting);
+    const request = { writes: writes.calls, reads: reads.calls } as Request;
+    writes = emptyQueue();
+    reads = emptyQueue();
+    worker.postMessage(request);
+  }
+
+  function settle(result: Result, waiting: Waiting): void {
+    if (result.ok) waiting.resolve(result.value);
+    else waiting.reject(errorOf(result));
+  }
+
+  function onResponse(response: Response): void {
+    for (const result of response.results) settle(result, underWay.shift()!);
+    if (!response.done) return;
+    busy = false;
+    flush();
+  }
+
+  function launch(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    busy = true;
+    const started = new Worker(new URL("./thread.ts", import.meta.url), {
+      workerData: options,
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+    worker = started;
+    started.once("message", (opened: Opened) => {
+      if (!opened.opened) {
+        reject(errorOf(opened));
+        return;
+      }
+      started.on("message", onResponse);
+      busy = false;
+      resolve();
+      flush();
+    });
+    let cause: unknown;
+    started.on("error", (error) => {
+      cause = error;
+    });
+    started.once("exit", () => {
+      if (worker === started) worker = null;
+      const error = new StoreUnavailable("The store's thread ended", { cause });
+      reject(error);
+      if (!closed) fail(error);
+    });
+    return promise;
+  }
+
+  let relaunchAt = 0;
+  function relaunch(): void {
+    relaunchAt = performance.now() + restartAfterMs;
+    launch().catch((error: unknown) => fail(error as StoreUnavailable));
+  }
+
+  function ask(queue: Queue, name: string, args: unknown[]): Promise<unknown> {
+    if (closed) return Promise.reject(new StoreUnavailable("The store is closed"));
+    if (worker === null) {
+      if (performance.now() < relaunchAt) return Promise.reject(new StoreUnavailable("The store's thread is down"));
+      relaunch();
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    queue.calls.push({ name, args });
+    queue.waiting.push({ resolve, reject });
+    // A microtask later, so that all that one turn asks for goes together.
+    if (!busy && !flushing) {
+      flushing = true;
+      queueMicrotask(flush);
+    }
+    return promise;
+  }
+
+  await launch();
+
+  return {
+    write: (name, ...args) => ask(writes, name, args) as Promise<never>,
+    read: (name, ...args) => ask(reads, name, args) as Promise<never>,
+    async close() {
+      if (closed) return;
+      closed = true;
+      const ended = worker;
+      if (ended === null) return;
+      const exit = new Promise((resolve) => ended.once("exit", resolve));
+      ended.postMessage("close");
+      await exit;
+      fail(new StoreUnavailable("The store was closed"));
+    },
+  };
+}
+
+function errorOf(failed: { unavailable: boolean; error: unknown }): unknown {
+  // Structured clone keeps message, stack and cause, but not the class.
+  if (!failed.unavailable) return failed.error;
+  const { message, cause } = failed.error as Error;
+  return new StoreUnavailable(message, { cause });
+}
