@@ -1,1 +1,5 @@
-export {};
+export { type Static, Type } from "typebox";
+export * from "./config.ts";
+export * from "./internal-api.ts";
+export * from "./lifecycle.ts";
+export * from "./logger.ts";

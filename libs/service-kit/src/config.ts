@@ -1,0 +1,46 @@
+/** Settings come from the environment, once, checked against a schema, with an error that says what to set. */
+import { type Static, type TObject, Type } from "typebox";
+import { Value } from "typebox/value";
+
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** Settings that every service has. */
+export const commonSettings = {
+  NATS_URL: Type.String({ default: "nats://127.0.0.1:4222", description: "NATS servers, comma-separated" }),
+  INSTANCE: Type.String({ default: "1", description: "which of its kind this process is, for logs" }),
+  INTERNAL_HOST: Type.String({ default: "127.0.0.1", description: "address of the internal API" }),
+  INTERNAL_PORT: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 65535,
+    description: "port of the internal API; 0: any",
+  }),
+  INTERNAL_TOKEN: Type.String({ minLength: 16, description: "bearer token that callers of the internal API show" }),
+  LOG_LEVEL: Type.Union(
+    ["trace", "debug", "info", "warn", "error", "fatal"].map((level) => Type.Literal(level)),
+    { default: "info" },
+  ),
+  DRAIN_MS: Type.Integer({ default: 20_000, minimum: 0, description: "how long a stopping service takes to let go" }),
+  PARENT_PIPE: Type.Boolean({ default: false, description: "stop when standard input closes" }),
+} as const;
+
+/** Reads the settings that `schema` names. Throws ConfigError naming each one that is wrong. */
+export function readSettings<Schema extends TObject>(
+  schema: Schema,
+  from: NodeJS.ProcessEnv = process.env,
+): Static<Schema> {
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(schema.properties)) {
+    const value = from[name];
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  const settings = Value.Default(schema, Value.Convert(schema, given));
+  if (Value.Check(schema, settings)) return settings as Static<Schema>;
+  const faults = [...Value.Errors(schema, settings)].map((fault) => {
+    const name = fault.instancePath.slice(1);
+    return `${name || "settings"} ${fault.message}`;
+  });
+  throw new ConfigError(`Wrong settings in the environment: ${faults.join("; ")}`);
+}

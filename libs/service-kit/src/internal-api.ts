@@ -1,0 +1,98 @@
+import { timingSafeEqual } from "node:crypto";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from "fastify";
+import type { Logger } from "./logger.ts";
+
+export type InternalApi = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface InternalApiOptions {
+  title: string;
+  description: string;
+  version: string;
+  token: string;
+  logger: Logger;
+  /** Whether the service can do its work now: what `/readyz` says. */
+  isReady: () => boolean;
+}
+
+/** Error of the internal APIs: `{error, code}` with a status. */
+export class ApiError extends Error {
+  override name = "ApiError";
+  readonly statusCode: number;
+  readonly code: string;
+  constructor(statusCode: number, code: string, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+    this.code = code;
+  }
+}
+
+/**
+ * A Fastify server with `/healthz`, `/readyz`, `/openapi.json` and the page `/docs`; every other path asks for the service
+ * token (`Authorization: Bearer …`). Add routes, then `listen`.
+ */
+export async function createInternalApi(options: InternalApiOptions): Promise<InternalApi> {
+  const api = fastify({
+    loggerInstance: options.logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: 256 * 1024,
+  })
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler);
+  await api.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: options.title, description: options.description, version: options.version },
+      components: { securitySchemes: { service: { type: "http", scheme: "bearer" } } },
+      security: [{ service: [] }],
+    },
+  });
+  await api.register(swaggerUi, { routePrefix: "/docs" });
+
+  const expected = Buffer.from(`Bearer ${options.token}`);
+  const open = /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)$/;
+  api.addHook("onRequest", async (request) => {
+    const path = request.url.split("?", 1)[0] as string;
+    if (open.test(path)) return;
+    const given = Buffer.from(request.headers.authorization ?? "");
+    if (given.length !== expected.length || !timingSafeEqual(given, expected))
+      throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
+  });
+  api.setErrorHandler((error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) request.log.error({ err: error }, "internal API");
+    const code = error.validation
+      ? "bad_request"
+      : status >= 500 && !(error instanceof ApiError)
+        ? "internal"
+        : (error.code ?? "bad_request");
+    void reply.status(status).send({
+      error: status >= 500 && !(error instanceof ApiError) ? "Something went wrong on our side" : error.message,
+      code,
+    });
+  });
+  api.setNotFoundHandler((_request, reply) => {
+    void reply.status(404).send({ error: "There is nothing at this path; see /docs", code: "not_found" });
+  });
+  api.get("/healthz", { schema: { hide: true } }, () => ({ ok: true }));
+  api.get("/readyz", { schema: { hide: true } }, (_request, reply) => {
+    const ready = options.isReady();
+    void reply.status(ready ? 200 : 503).send({ ready });
+  });
+  api.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
+  return api;
+}

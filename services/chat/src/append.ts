@@ -1,0 +1,232 @@
+/**
+ * Group commit: while one append of a room is under way, what comes for it waits and shares the next. Store first, then
+ * publish, then answer. The store's keys, not this process's memory, decide whether an append is right: a conflict reloads
+ * the head, looks the waiting ids up and tries again.
+ */
+import { Refusal } from "@parley/protocol";
+import { type LogHead, type RoomAppend, type RoomLog, StoreUnavailable } from "@parley/store";
+import type { Draft } from "./entry.ts";
+import { type Earlier, idOf, numberEntries } from "./number-entries.ts";
+
+export interface Appended {
+  seq: number;
+  atMs: number;
+  /** The entry was there before. */
+  duplicate: boolean;
+}
+
+interface Pending {
+  draft: Draft;
+  tries: number;
+  resolve: (appended: Appended) => void;
+  reject: (error: Error) => void;
+}
+
+/** The part of a room's state that belongs to its log. */
+export interface Lane {
+  readonly key: number;
+  /** Null when it must be read before the next append. */
+  head: LogHead | null;
+  /** Ids of the newest entries, so that a repeat seldom costs a look-up. */
+  recent: Map<string, Earlier>;
+  waiting: Pending[];
+  busy: boolean;
+}
+
+export const createLane = (key: number, head: LogHead | null): Lane => ({
+  key,
+  head,
+  recent: new Map(),
+  waiting: [],
+  busy: false,
+});
+
+/** What became of an append, for whoever publishes: entries ascending by seq. */
+export type Publish<L extends Lane> = (lane: L, entries: { seq: number; draft: Draft; body: string }[]) => void;
+
+export interface AppenderOptions<L extends Lane> {
+  log: RoomLog;
+  publish: Publish<L>;
+  /** A repeat whose entry this process may not have published: told again, as its writer may have died before it could. */
+  republish: (lane: L, seq: number) => void;
+  now?: () => number;
+}
+
+export interface Appender<L extends Lane> {
+  /** Resolves once the entry is on durable storage and published. Rejects with a Refusal. */
+  append(lane: L, draft: Draft): Promise<Appended>;
+  /** Appends that have no answer yet. */
+  pending(): number;
+}
+
+const maxEntries = 500;
+const maxTries = 20;
+const maxRecent = 512;
+
+const unavailable = (cause: unknown) =>
+  Object.assign(new Refusal("unavailable", "The store can't be written to for the moment; send it again"), { cause });
+
+export function createAppender<L extends Lane>(options: AppenderOptions<L>): Appender<L> {
+  const { log, publish, republish } = options;
+  const now = options.now ?? Date.now;
+  let ready: L[] = [];
+  let scheduled = false;
+  let pending = 0;
+
+  const remember = (lane: L, id: string, earlier: Earlier) => {
+    lane.recent.set(id, earlier);
+    if (lane.recent.size > maxRecent) lane.recent.delete(lane.recent.keys().next().value as string);
+  };
+
+  const rejectAll = (items: Pending[], error: Error) => {
+    pending -= items.length;
+    for (const item of items) item.reject(error);
+  };
+
+  const makeReady = (lane: L) => {
+    if (lane.busy || lane.waiting.length === 0) return;
+    lane.busy = true;
+    ready.push(lane);
+    if (scheduled) return;
+    scheduled = true;
+    // After all of this turn's batch was handed over: it becomes one write.
+    queueMicrotask(flush);
+  };
+
+  const release = (lane: L) => {
+    lane.busy = false;
+    makeReady(lane);
+  };
+
+  const flush = () => {
+    scheduled = false;
+    const lanes = ready;
+    ready = [];
+    const appends: RoomAppend[] = [];
+    const batches: { lane: L; items: Pending[]; append: RoomAppend; seqs: (number | null)[] }[] = [];
+    const atMs = now();
+    for (const lane of lanes) {
+      if (!lane.head) {
+        void reload(lane);
+        continue;
+      }
+      const items = lane.waiting.splice(0, maxEntries);
+      const { entries, verdicts } = numberEntries(
+        lane.head,
+        items.map((item) => item.draft),
+        (id) => lane.recent.get(id),
+        atMs,
+      );
+      const seqs: (number | null)[] = [];
+      const fresh: Pending[] = [];
+      const repeats: [Pending, Appended][] = [];
+      verdicts.forEach((verdict, i) => {
+        const item = items[i] as Pending;
+        if (verdict.kind === "new") {
+          fresh.push(item);
+          seqs.push(verdict.seq);
+        } else if (verdict.kind === "conflict") {
+          rejectAll([item], new Refusal("conflict"));
+        } else {
+          repeats.push([item, { seq: verdict.earlier.seq, atMs: verdict.earlier.atMs, duplicate: true }]);
+        }
+      });
+      // A repeat of something in this very batch is true only once the batch is stored.
+      const later = repeats.filter(([, appended]) => appended.seq > (lane.head as LogHead).seq);
+      for (const [item, appended] of repeats) {
+        if (appended.seq > (lane.head as LogHead).seq) continue;
+        pending--;
+        item.resolve(appended);
+      }
+      lane.waiting.unshift(...later.map(([item]) => item));
+      if (entries.length === 0) {
+        release(lane);
+        continue;
+      }
+      const redactions = fresh.flatMap((item) => item.draft.redactions ?? []);
+      const append: RoomAppend =
+        redactions.length > 0 ? { key: lane.key, entries, redactions } : { key: lane.key, entries };
+      appends.push(append);
+      batches.push({ lane, items: fresh, append, seqs });
+    }
+    if (appends.length === 0) return;
+    log.append(appends).then(
+      (outcomes) => {
+        outcomes.forEach((outcome, i) => {
+          const { lane, items, append } = batches[i] as (typeof batches)[number];
+          if (outcome === "appended") stored(lane, items, append);
+          else contested(lane, items);
+          release(lane);
+        });
+      },
+      (error) => {
+        for (const { lane, items } of batches) {
+          // Whether it was stored is not known: the next append reads the head first, and its keys refuse a repeat.
+          lane.head = null;
+          rejectAll(items, unavailable(error));
+          release(lane);
+        }
+      },
+    );
+  };
+
+  const stored = (lane: L, items: Pending[], append: RoomAppend) => {
+    const { entries } = append;
+    const last = entries[entries.length - 1] as (typeof entries)[number];
+    lane.head = { seq: last.seq, count: last.count, start: (lane.head as LogHead).start };
+    publish(
+      lane,
+      entries.map((entry, i) => ({ seq: entry.seq, draft: (items[i] as Pending).draft, body: entry.body })),
+    );
+    pending -= items.length;
+    for (let i = 0; i < entries.length; i++) {
+      const { seq, digest, atMs } = entries[i] as (typeof entries)[number];
+      const item = items[i] as Pending;
+      remember(lane, idOf(item.draft), { seq, digest, atMs });
+      item.resolve({ seq, atMs, duplicate: false });
+    }
+  };
+
+  const contested = (lane: L, items: Pending[]) => {
+    lane.head = null;
+    const tired: Pending[] = [];
+    const again: Pending[] = [];
+    for (const item of items) (++item.tries > maxTries ? tired : again).push(item);
+    rejectAll(tired, unavailable(new Error("other writers were quicker every time")));
+    lane.waiting.unshift(...again);
+  };
+
+  /** Reads the head, and what is known of the ids that wait. The lane is busy meanwhile. */
+  const reload = async (lane: L) => {
+    const items = [...lane.waiting];
+    try {
+      // The head first: what another writer adds after it makes the append fail, and be looked up again.
+      const [head] = await log.heads([lane.key]);
+      const found = await log.find(
+        lane.key,
+        items.map(({ draft }) => ({ sender: draft.sender, clientMessageId: draft.clientMessageId })),
+      );
+      found.forEach((earlier, i) => {
+        if (!earlier) return;
+        const { draft } = items[i] as Pending;
+        if (!lane.recent.has(idOf(draft))) republish(lane, earlier.seq);
+        remember(lane, idOf(draft), earlier);
+      });
+      lane.head = head ?? null;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      rejectAll(lane.waiting.splice(0), unavailable(error));
+    }
+    release(lane);
+  };
+
+  return {
+    append: (lane, draft) =>
+      new Promise((resolve, reject) => {
+        pending++;
+        lane.waiting.push({ draft, tries: 0, resolve, reject });
+        makeReady(lane);
+      }),
+    pending: () => pending,
+  };
+}

@@ -1,0 +1,186 @@
+/** The chat worker: takes batches from gateways, gives each request to its handler, and answers. */
+import {
+  announceWorker,
+  type Bus,
+  type ChatAnswer,
+  type ChatRequest,
+  decodeChatRequest,
+  encodeChatAnswer,
+  partitionOf,
+  registerService,
+  serveBatches,
+  subjects,
+  watchWorkers,
+} from "@parley/bus";
+import { errors, Refusal } from "@parley/protocol";
+import type { Logger } from "@parley/service-kit";
+import { type Store, StoreUnavailable } from "@parley/store";
+import { createActivity } from "./activity.ts";
+import { type Appender, createAppender } from "./append.ts";
+import { createDeliver, type Deliver } from "./deliver.ts";
+import { arrive, seen } from "./guests.ts";
+import { joinRoom, leaveRoom } from "./membership.ts";
+import { amendMessage, sendMessage } from "./messages.ts";
+import { fillGap, headsOf, history, listRooms, markRead, unreadOf } from "./reading.ts";
+import { createRoomStates, type RoomState, type RoomStates } from "./room-states.ts";
+import { sweepOnce } from "./sweep.ts";
+
+export interface ChatDeps {
+  store: Store;
+  rooms: RoomStates;
+  deliver: Deliver;
+  appender: Appender<RoomState>;
+  announceMembersMax: number;
+  now: () => number;
+}
+
+export interface ChatOptions {
+  bus: Bus;
+  store: Store;
+  logger: Logger;
+  /** Id of this worker, unique among the living. */
+  worker: string;
+  version: string;
+  roomsByUse: boolean;
+  announceMembersMax: number;
+  sweepEveryMs?: number;
+}
+
+export interface Chat {
+  deps: ChatDeps;
+  isReady(): boolean;
+  /** Gives its partitions away, answers what it took, and stops. */
+  stop(): Promise<void>;
+}
+
+export async function startChat(options: ChatOptions): Promise<Chat> {
+  const { bus, store, logger, worker } = options;
+  const deliver = createDeliver(bus);
+  const activity = createActivity(bus);
+  const rooms = createRoomStates(store, options);
+  const republish = (state: RoomState, seq: number) => {
+    void store.log
+      .get(state.key, seq)
+      .then((entry) => entry && deliver.entries(state, [entry]))
+      .catch((error) => logger.warn({ err: error }, "an entry could not be told again"));
+  };
+  const appender = createAppender<RoomState>({
+    log: store.log,
+    republish,
+    publish: (state, entries) => {
+      deliver.entries(
+        state,
+        entries.map(({ seq, draft, body }) => ({ seq, kind: draft.kind, body })),
+      );
+      activity.note(state.name);
+    },
+  });
+  const deps: ChatDeps = {
+    store,
+    rooms,
+    deliver,
+    appender,
+    announceMembersMax: options.announceMembersMax,
+    now: Date.now,
+  };
+
+  const handle = async (request: ChatRequest): Promise<ChatAnswer> => {
+    try {
+      return await answer(deps, request);
+    } catch (error) {
+      return refusalOf(error, logger, request.kind);
+    }
+  };
+
+  const workers = watchWorkers(bus, "chat");
+  const changes = bus.nc.subscribe(subjects.roomChanged(), {
+    callback: (error, msg) => {
+      if (!error) rooms.changed(msg.string());
+    },
+  });
+  const responder = serveBatches<ChatRequest, ChatAnswer>({
+    bus,
+    service: "chat",
+    worker,
+    decode: decodeChatRequest,
+    encode: encodeChatAnswer,
+    handle,
+    onUnreadable: (error) => logger.error({ err: error }, "a batch could not be read or answered"),
+  });
+  const registered = await registerService(bus, {
+    name: "parley-chat",
+    version: options.version,
+    description: "Rooms, members and the log of each room",
+    worker,
+    stats: () => ({ ...responder.counts, busy: responder.busy(), rooms: rooms.count(), appending: appender.pending() }),
+  });
+  // Last, so that nobody sends before somebody listens.
+  await bus.nc.flush();
+  const announcement = announceWorker(bus, "chat", worker);
+
+  const sweep = async () => {
+    try {
+      const swept = await sweepOnce(store, (room) => workers.owners()[partitionOf(room)] === worker, Date.now());
+      for (const room of swept.rooms) deliver.roomChanged(room);
+      if (swept.entries + swept.guests > 0) logger.info({ entries: swept.entries, guests: swept.guests }, "swept");
+    } catch (error) {
+      logger.warn({ err: error }, "sweeping failed; the next round tries again");
+    }
+  };
+  const sweeping = setInterval(sweep, options.sweepEveryMs ?? 60_000);
+
+  return {
+    deps,
+    isReady: () => bus.isConnected(),
+    async stop() {
+      clearInterval(sweeping);
+      announcement.leave();
+      // Batches sent before the gateways heard of it are still answered.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await responder.stop();
+      activity.close();
+      changes.unsubscribe();
+      workers.close();
+      await registered.stop();
+    },
+  };
+}
+
+function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
+  switch (request.kind) {
+    case "send":
+      return sendMessage(deps, request);
+    case "arrive":
+      return arrive(deps, request.user, request.infoJson, request.fresh);
+    case "seen":
+      return seen(deps, request.users);
+    case "join":
+      return joinRoom(deps, request.user, request, request.quiet);
+    case "leave":
+      return leaveRoom(deps, request.user, request.room, request.forget);
+    case "amend":
+      return amendMessage(deps, request.user, request);
+    case "history":
+      return history(deps, request.user, request.room, request);
+    case "markRead":
+      return markRead(deps, request.user, request.session, request.room, request.seq);
+    case "rooms":
+      return listRooms(deps, request.user, request.next);
+    case "fill":
+      return fillGap(deps, request.room, request.after);
+    case "heads":
+      return headsOf(deps, request.rooms);
+    case "unread":
+      return unreadOf(deps, request.items);
+  }
+}
+
+function refusalOf(error: unknown, logger: Logger, kind: string): ChatAnswer {
+  if (error instanceof Refusal) return { kind: "refused", code: error.code, error: error.message };
+  if (error instanceof StoreUnavailable) {
+    logger.warn({ err: error, kind }, "the store is unavailable");
+    return { kind: "refused", code: "unavailable", error: "The store can't be reached for the moment; send it again" };
+  }
+  logger.error({ err: error, kind }, "a request failed");
+  return { kind: "refused", code: "internal", error: errors.internal.message };
+}

@@ -1,0 +1,14 @@
+import { commonSettings, readSettings, Type } from "@parley/service-kit";
+
+export const chatSettings = Type.Object({
+  ...commonSettings,
+  STORE_URL: Type.String({ minLength: 1, description: "where messages live: sqlite:/absolute/path.db" }),
+  ROOMS_BY_USE: Type.Boolean({ default: true, description: "joining or sending to an absent room makes it, public" }),
+  ANNOUNCE_MEMBERS_MAX: Type.Integer({
+    default: 200,
+    minimum: 0,
+    description: "rooms with more members don't tell of each one who comes and goes",
+  }),
+});
+
+export const readChatConfig = () => readSettings(chatSettings);
