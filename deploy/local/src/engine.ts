@@ -1,0 +1,68 @@
+import { execFile } from "node:child_process";
+import { connect } from "node:net";
+import { promisify } from "node:util";
+import { findOnPath } from "./find-on-path.ts";
+
+/** Where an engine comes from: it runs already, or there is a command that starts one. */
+export type FoundEngine =
+  | { kind: "running"; description: string; url: string }
+  | {
+      kind: "startable";
+      /** For people: `nats-server 2.14.0 (registry package)`. */
+      description: string;
+      /** The command that runs it in the foreground, on this port of 127.0.0.1, keeping its data in `dataDir`. */
+      command(port: number, dataDir: string): { file: string; args: string[] };
+    };
+
+/** What the launcher has to know about a server that is not ours. */
+export interface Engine {
+  name: string;
+  /** The port it gets unless that is in use. */
+  port: number;
+  url(port: number): string;
+  /** Finds a way to have one. Rejects with one clear sentence when there is none. */
+  find(announce: (line: string) => void): Promise<FoundEngine>;
+  /** Whether it answers on this port now. */
+  isUp(port: number): Promise<boolean>;
+}
+
+/** Connects, sends `ask` if any, and tells whether the first thing said begins with `expected`. */
+export function answersWith(port: number, ask: string, expected: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(1_000, () => end(false));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+    socket.once("connect", () => ask && socket.write(ask));
+    socket.once("data", (data) => end(data.toString("latin1").startsWith(expected)));
+  });
+}
+
+/** The first thing in a command's output that looks like a version, or null when the command does not run. */
+export async function versionOf(file: string, ...args: string[]): Promise<string | null> {
+  try {
+    const { stdout } = await promisify(execFile)(file, args, { timeout: 10_000 });
+    return /\d+\.\d+(\.\d+)*/.exec(stdout)?.[0] ?? "of unknown version";
+  } catch {
+    return null;
+  }
+}
+
+/** A container of `image` as a foreground command, or null where no Docker daemon answers. */
+export async function dockerEngine(image: string, containerPort: number, args: string[]): Promise<FoundEngine | null> {
+  const docker = findOnPath("docker");
+  if (docker === null || (await versionOf(docker, "version", "--format", "{{.Server.Version}}")) === null) return null;
+  return {
+    kind: "startable",
+    description: `Docker image ${image}`,
+    command: (port) => ({
+      file: docker,
+      // Attached, so that it ends with its command; signals reach the server inside.
+      args: ["run", "--rm", "--init", "-p", `127.0.0.1:${port}:${containerPort}`, image, ...args],
+    }),
+  };
+}

@@ -1,0 +1,46 @@
+import { aptInstall } from "./apt-install.ts";
+import { answersWith, dockerEngine, type Engine, type FoundEngine, versionOf } from "./engine.ts";
+import { findOnPath } from "./find-on-path.ts";
+
+/** `REDIS_URL`, else redis-server or valkey-server on the PATH, else a container, else Debian's package. */
+export const redis: Engine = {
+  name: "redis",
+  port: 6379,
+  url: (port) => `redis://127.0.0.1:${port}`,
+  isUp: (port) => answersWith(port, "PING\r\n", "+PONG"),
+  async find(announce) {
+    const url = process.env.REDIS_URL;
+    if (url) return { kind: "running", description: "set by REDIS_URL", url };
+    const found =
+      (await binaryEngine()) ?? (await dockerEngine("redis:7", 6379, ["redis-server", "--appendonly", "yes"]));
+    if (found) return found;
+    const installed = aptInstall("redis-server", "because Parley needs Redis and this machine has none", announce);
+    return (
+      (installed ? await binaryEngine() : null) ??
+      Promise.reject(
+        new Error(
+          "Parley needs a Redis server and found none: put redis-server or valkey-server on the PATH " +
+            "(Debian and Ubuntu: apt-get install redis-server), start Docker, or set REDIS_URL to a server that runs",
+        ),
+      )
+    );
+  },
+};
+
+async function binaryEngine(): Promise<FoundEngine | null> {
+  const file = findOnPath("redis-server", "valkey-server");
+  const version = file && (await versionOf(file, "--version"));
+  if (!file || !version) return null;
+  return {
+    kind: "startable",
+    description: `Redis ${version} (${file})`,
+    command: (port, dataDir) => ({
+      file,
+      // noeviction: presence and queues must never be thrown away to make room.
+      args: [
+        ...["--port", String(port), "--bind", "127.0.0.1", "--loglevel", "warning", "--save", ""],
+        ...["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir", dataDir],
+      ],
+    }),
+  };
+}

@@ -1,0 +1,41 @@
+/** A server that is not ours but that services need: found on the machine, or started beside them. */
+export type EngineName = "nats" | "redis";
+
+/** One line of the launcher's table: everything it has to know about a service. */
+export interface ServiceDefinition {
+  name: string;
+  /** The file that Node runs, relative to the checkout. */
+  entry: string;
+  /** How many run unless the flag of this name says otherwise. */
+  instances: number;
+  flag: string;
+  /** The first instance's public port; the others count up. Only services that people's clients connect to have one. */
+  publicPort?: number;
+  /** The first instance's port on 127.0.0.1, for readiness, the internal API and metrics. */
+  internalPort: number;
+  needs: readonly EngineName[];
+  /** Whether it gets `STORE_URL`. */
+  usesStore?: boolean;
+}
+
+/** A new service is one more entry here. Those with a public port drain before all others. */
+export const services: readonly ServiceDefinition[] = [
+  {
+    name: "gateway",
+    entry: "services/gateway/src/main.ts",
+    flag: "gateways",
+    instances: 2,
+    publicPort: 8080,
+    internalPort: 9080,
+    needs: ["nats"],
+  },
+  {
+    name: "chat",
+    entry: "services/chat/src/main.ts",
+    flag: "chat",
+    instances: 2,
+    internalPort: 9200,
+    needs: ["nats"],
+    usesStore: true,
+  },
+];
