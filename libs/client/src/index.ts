@@ -1,1 +1,10 @@
-export {};
+export type { Entry, RoomSummary, Sender, ServerEvent, User } from "@parley/protocol";
+export { type ConnectOptions, connect, type Parley, type ParleyEvents } from "./connect.ts";
+export type { CallOptions, ConnectionSnapshot, ConnectionState } from "./connection.ts";
+export type { Store, Unsubscribe } from "./emitter.ts";
+export { ParleyError } from "./errors.ts";
+export type { Message, Reaction } from "./fold.ts";
+export type { TokenStorage } from "./guest-token.ts";
+export type { MyRooms } from "./my-rooms.ts";
+export type { Content, PendingMessage } from "./pending.ts";
+export type { JoinOptions, Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";

@@ -1,0 +1,132 @@
+import type { ServerEvent } from "@parley/protocol";
+import { type CallOptions, type ConnectionSnapshot, type ConnectionState, createConnection } from "./connection.ts";
+import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
+import { createGuestToken, type TokenStorage } from "./guest-token.ts";
+import { createMessageIds } from "./message-id.ts";
+import { createMyRooms, type MyRooms } from "./my-rooms.ts";
+import { createOutbox } from "./outbox.ts";
+import { createRoom, type Room, type RoomCore } from "./room.ts";
+
+export interface ConnectOptions {
+  /** Where the gateway is: `wss://chat.example.com/ws`. */
+  url: string;
+  /** Come as a guest (so without `token` too), by this name. */
+  guest?: { name?: string };
+  /** A user's token, or what gets one; asked at each connection. */
+  token?: string | (() => string | Promise<string>);
+  /** Keeps a guest's token, so that the next visit is by the same guest: `localStorage`, say. */
+  storage?: TokenStorage;
+  /** The key in `storage`; `parley.guest` unless given. */
+  storageKey?: string;
+  /** Whose presence to hear of; `rooms` (those who share a room) unless given. */
+  presence?: "all" | "rooms" | "none";
+  /** How many entries of a room to hold at least; 2,000 unless given. */
+  keep?: number;
+  /** The WebSocket to use where there is no global one. */
+  WebSocket?: typeof WebSocket;
+}
+
+export interface ParleyEvents {
+  state: ConnectionState;
+  /** Whatever the server tells, also events of the application's own names. */
+  event: ServerEvent;
+}
+
+/** A connection to Parley that comes back by itself, and what is reached over it. */
+export interface Parley extends Store<ConnectionSnapshot> {
+  readonly state: ConnectionState;
+  /** As a WebSocket's: 0 connecting, 1 open, 3 closed. */
+  readonly readyState: 0 | 1 | 3;
+  on<Name extends keyof ParleyEvents>(event: Name, listener: (value: ParleyEvents[Name]) => void): Unsubscribe;
+  /** Resolves once registered; rejects with ParleyError once closed for good. */
+  ready(): Promise<void>;
+  /** The room of this name; the same object each time. It does nothing until it is joined or sent to. */
+  room(name: string): Room;
+  /** The rooms this user is a member of, with what is unread. */
+  readonly rooms: MyRooms;
+  /**
+   * Sends any client event of the protocol and answers its reply's data. It is repeated after a reconnection or a
+   * retryable refusal, for 30 s unless `timeoutMs` says otherwise. Rejects with ParleyError.
+   */
+  call<Data>(event: string, requestData?: unknown, options?: CallOptions): Promise<Data>;
+  /** Says goodbye and ends for good. What was not acknowledged is rejected with `closed`. */
+  close(): Promise<void>;
+}
+
+/** Of all `Register` may carry at once, this much goes into naming rooms; rooms beyond it are joined one by one. */
+const resumeChars = 16_000;
+
+/** Connects, and stays connected until `close()`. Returns at once; nothing has to wait for the connection. */
+export function connect(options: ConnectOptions): Parley {
+  const cores = new Map<string, RoomCore>();
+
+  function resume() {
+    const positions: Record<string, object> = {};
+    let chars = 0;
+    for (const [name, core] of cores) {
+      const position = core.position();
+      chars += name.length + 60;
+      if (position && chars < resumeChars) positions[name] = position;
+    }
+    return positions;
+  }
+
+  const connection = createConnection(
+    {
+      url: options.url,
+      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      guest: options.guest ?? null,
+      token: options.token ?? null,
+      guestToken: createGuestToken(options.storage, options.storageKey ?? "parley.guest"),
+      presence: options.presence ?? "rooms",
+    },
+    { resume },
+  );
+  const outbox = createOutbox(connection);
+  const myRooms = createMyRooms(connection);
+  const parts = { connection, outbox, myRooms, messageId: createMessageIds(), keep: options.keep ?? 2_000 };
+  const store = createStore(connection.snapshot);
+  const events = createEmitter<ParleyEvents>();
+
+  connection.on("change", store.changed);
+  connection.on("state", (state) => events.emit("state", state));
+  connection.on("online", ({ rooms = {} }) => {
+    for (const [name, core] of cores) core.online(rooms[name]);
+  });
+  connection.on("event", (frame) => {
+    const name = frame.room ?? "";
+    if (frame.event === "unread") {
+      const { room, unread } = frame.data as { room: string; unread: number };
+      myRooms.unread(room, unread);
+    } else {
+      cores.get(name)?.receive(frame);
+    }
+    events.emit("event", frame);
+  });
+
+  return {
+    get state() {
+      return connection.snapshot().state;
+    },
+    get readyState() {
+      return connection.snapshot().readyState;
+    },
+    on: events.on,
+    subscribe: store.subscribe,
+    snapshot: store.snapshot,
+    ready: async () => void (await connection.ready()),
+    room(name) {
+      // As the server knows it, or its events would not be recognised.
+      const known = name.normalize("NFC");
+      let core = cores.get(known);
+      if (!core) {
+        core = createRoom(known, parts);
+        cores.set(known, core);
+      }
+      return core.room;
+    },
+    rooms: { subscribe: myRooms.subscribe, snapshot: myRooms.snapshot, get: myRooms.get },
+    call: connection.call,
+    close: connection.close,
+  };
+}

@@ -1,0 +1,380 @@
+import type { Entry, HistoryData, JoinData, JoinError, Sender, ServerEvent } from "@parley/protocol";
+import type { Connection } from "./connection.ts";
+import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
+import { ParleyError } from "./errors.ts";
+import type { Message } from "./fold.ts";
+import type { createMyRooms } from "./my-rooms.ts";
+import type { createOutbox } from "./outbox.ts";
+import { type Content, createPending, type PendingMessage } from "./pending.ts";
+import { createTimeline } from "./timeline.ts";
+import { createTyping } from "./typing.ts";
+
+/** `out`: not listening. `joining`: asked to. `live`: hears everything. `refused`: the server says no, see `error`. */
+export type RoomState = "out" | "joining" | "live" | "refused";
+
+export interface RoomSnapshot {
+  state: RoomState;
+  error: ParleyError | null;
+  /** Ascending by seq, without holes. */
+  messages: readonly Message[];
+  /** Own messages on their way, and those that failed, in the order in which they were written. */
+  pending: readonly PendingMessage[];
+  typing: readonly Sender[];
+  /** There are older messages than the first one here: `history()` brings them. */
+  more: boolean;
+  role: JoinData["role"] | null;
+  /** How many members the room has. */
+  members: number;
+  /** Seq of the newest entry held. */
+  last: number;
+}
+
+export interface RoomEvents {
+  /** Entries of the log in order, each once. Those that `history()` brings are not told again. */
+  message: Entry;
+  edited: Entry;
+  deleted: Entry;
+  reacted: Entry;
+  system: Entry;
+  /** Entries may have been missed: what was held is dropped, and the room is read anew. */
+  reset: undefined;
+  state: RoomState;
+  /** Somebody's read mark, in rooms that show receipts. */
+  read: { user: string; seq: number };
+  joined: Sender;
+  left: Sender;
+}
+
+export interface JoinOptions {
+  /** Hear every entry after this seq (0: from the log's start), instead of beginning with the newest. */
+  since?: number;
+  /** How many of the newest entries to load. 50 unless given; none with `since`. */
+  history?: number;
+}
+
+export interface Room extends Store<RoomSnapshot> {
+  readonly name: string;
+  on<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents[Name]) => void): Unsubscribe;
+  /** Listens, and becomes a member. Stays so through every reconnection. Rejects when the server refuses. */
+  join(options?: JoinOptions): Promise<void>;
+  /** Stops listening; with `forget`, also being a member. What is held stays, and is resumed by the next `join`. */
+  leave(options?: { forget?: boolean }): Promise<void>;
+  /**
+   * Sends a message: at once, or as soon as there is a connection, and exactly once. Resolves when it is stored,
+   * rejects when it is refused for good; the snapshot's `pending` shows both.
+   */
+  send(content: string | Content): Promise<{ seq: number; at: string }>;
+  /** Sends a failed message again. */
+  retry(clientMessageId: string): void;
+  /** Takes a failed message out of `pending`. */
+  discard(clientMessageId: string): void;
+  edit(target: number, text: string): Promise<void>;
+  delete(target: number): Promise<void>;
+  react(target: number, emoji: string, options?: { remove?: boolean }): Promise<void>;
+  /** Loads up to `limit` (200 at most) older entries into the snapshot; answers whether there are more. */
+  history(limit?: number): Promise<boolean>;
+  /** Moves the read mark to `seq`, the newest unless given. Calls in a row are told once. */
+  markRead(seq?: number): void;
+  /** Call at each key; false when the text was cleared. Tells others seldom, and ends by itself after 6 s. */
+  typing(typing: boolean): void;
+}
+
+export interface RoomParts {
+  connection: Connection;
+  outbox: ReturnType<typeof createOutbox>;
+  myRooms: ReturnType<typeof createMyRooms>;
+  messageId: () => string;
+  /** How many entries to hold at least, unless older ones were asked for. */
+  keep: number;
+}
+
+const markReadDelayMs = 250;
+
+/** What the client needs of a room beside its public face. */
+export interface RoomCore {
+  room: Room;
+  /** Where to go on after a reconnection; null when there is nothing to go on with. */
+  position(): { since: number; epoch: string } | null;
+  /** A new link is registered; `data` is its word on this room, if it was asked. */
+  online(data: JoinData | JoinError | undefined): void;
+  receive(frame: ServerEvent): void;
+}
+
+export function createRoom(name: string, { connection, outbox, myRooms, messageId, keep }: RoomParts): RoomCore {
+  const events = createEmitter<RoomEvents>();
+  const timeline = createTimeline();
+  const store = createStore<RoomSnapshot>(() => ({
+    state,
+    error,
+    messages: timeline.messages(),
+    pending: pending.list(),
+    typing: typing.names(),
+    more,
+    role,
+    members,
+    last: timeline.last,
+  }));
+  const { changed } = store;
+  const typing = createTyping(changed);
+  const pending = createPending(name, outbox, messageId, (seq) => listening && seq > timeline.last, changed);
+
+  let state: RoomState = "out";
+  let error: ParleyError | null = null;
+  let role: JoinData["role"] | null = null;
+  let members = 0;
+  let more = false;
+  /** Older pages were asked for: the person looks at them, so nothing is trimmed. */
+  let paged = false;
+  let epoch: string | null = null;
+  let follow: number | null = null;
+  let firstPage = 50;
+
+  /** What the application wants, and what holds on the present link. */
+  let wanted = false;
+  let listening = false;
+  let forget = false;
+  let settling: Promise<void> | null = null;
+  let filling = false;
+  let paging: Promise<boolean> | null = null;
+
+  function become(next: RoomState, cause: ParleyError | null = null) {
+    if (state === next && error === cause) return;
+    state = next;
+    error = cause;
+    changed();
+    events.emit("state", next);
+  }
+
+  /** Joins or leaves until what is wanted holds. */
+  async function settle(): Promise<void> {
+    while (wanted !== listening) {
+      try {
+        await connection.ready();
+        const era = connection.era();
+        if (wanted) {
+          const data = await connection.call<JoinData>("JoinRoom", { room: name, ...position(), ...start() });
+          if (era === connection.era() && wanted) await joined(data);
+        } else {
+          await connection.call("LeaveRoom", { room: name, forget });
+          if (era === connection.era()) listening = false;
+        }
+      } catch (cause) {
+        const failure = cause as ParleyError;
+        if (failure.retryable) continue;
+        if (!wanted) listening = false;
+        else refused(failure);
+      }
+    }
+    if (!wanted && state !== "refused") become("out");
+  }
+
+  function settled(): Promise<void> {
+    settling ??= settle().finally(() => {
+      settling = null;
+    });
+    return settling;
+  }
+
+  function refused(cause: ParleyError) {
+    wanted = false;
+    listening = false;
+    become("refused", cause);
+  }
+
+  const start = () => (epoch === null && follow !== null ? { since: follow } : {});
+  const position = () => (epoch === null ? null : { since: timeline.last, epoch });
+
+  async function joined(data: JoinData): Promise<void> {
+    listening = true;
+    role = data.role;
+    members = data.members;
+    const first = epoch === null;
+    const lost = !data.recovered || (!first && data.epoch !== epoch);
+    epoch = data.epoch;
+    if (first || lost) restart(data.head, lost);
+    accept(data.missed);
+    timeline.expect(data.head);
+    if (timeline.missing()) void fill();
+    if (follow === null && timeline.first === timeline.last + 1 && more) await page(firstPage).catch(() => {});
+    if (first) myRooms.refreshSoon();
+    become("live");
+    changed();
+  }
+
+  function restart(head: number, lost: boolean) {
+    timeline.restart(follow === null ? head : lost ? 0 : follow);
+    more = follow === null && firstPage > 0 && head > 0;
+    paged = false;
+    pending.storedUpTo(head);
+    if (lost) events.emit("reset", undefined);
+    changed();
+  }
+
+  function accept(entries: Entry[]) {
+    const me = connection.snapshot().user?.id;
+    const ready = timeline.add(entries);
+    for (const entry of ready) {
+      const own = entry.sender.id === me;
+      if (own) pending.stored(entry.clientMessageId);
+      else if (entry.kind === "message") typing.stop(entry.sender.id);
+      myRooms.heard(name, entry, own);
+      events.emit(entry.kind, entry);
+    }
+    if (!paged && timeline.trim(keep)) more = true;
+    if (ready.length > 0) changed();
+  }
+
+  /** Fetches what lies between what is held and what is known to exist. */
+  async function fill() {
+    if (filling) return;
+    filling = true;
+    while (listening && timeline.missing()) {
+      try {
+        const data = await connection.call<HistoryData>("History", { room: name, after: timeline.last, limit: 200 });
+        if (data.epoch !== epoch || !listening) break;
+        const first = data.entries[0];
+        if (!first) break;
+        if (first.seq > timeline.last + 1) {
+          // What lay between is no longer kept.
+          timeline.restart(first.seq - 1);
+          events.emit("reset", undefined);
+        }
+        timeline.expect(data.head);
+        accept(data.entries);
+      } catch (cause) {
+        if (!(cause as ParleyError).retryable) break;
+      }
+    }
+    filling = false;
+  }
+
+  async function page(limit: number): Promise<boolean> {
+    const before = timeline.first;
+    const data = await connection.call<HistoryData>("History", { room: name, before, limit });
+    if (data.epoch === epoch && before === timeline.first) {
+      timeline.prepend(data.entries);
+      more = data.more;
+      changed();
+    }
+    return more;
+  }
+
+  let marked = 0;
+  let telling = false;
+
+  async function tellMark() {
+    telling = false;
+    const seq = marked;
+    try {
+      const data = await connection.call<{ seq: number; unread: number }>("MarkRead", { room: name, seq });
+      myRooms.read(name, data.seq, data.unread);
+    } catch {
+      if (marked === seq) marked = 0;
+    }
+  }
+
+  function amend(event: "EditMessage" | "DeleteMessage" | "React", fields: object): Promise<void> {
+    return outbox.add(event, { room: name, clientMessageId: messageId(), ...fields }).then(() => {});
+  }
+
+  const room: Room = {
+    name,
+    on: events.on,
+    subscribe: store.subscribe,
+    snapshot: store.snapshot,
+    async join(options = {}) {
+      if (epoch === null) {
+        follow = options.since ?? null;
+        firstPage = options.history ?? 50;
+      }
+      wanted = true;
+      if (!listening) become("joining");
+      await settled();
+      if (error) throw error;
+    },
+    async leave(options = {}) {
+      wanted = false;
+      forget = options.forget ?? false;
+      typing.clear();
+      await settled();
+      if (forget) myRooms.refreshSoon();
+    },
+    send(content) {
+      typing.sent();
+      return pending.send(typeof content === "string" ? { text: content } : content);
+    },
+    retry: pending.retry,
+    discard: pending.discard,
+    edit: (target, text) => amend("EditMessage", { target, text }),
+    delete: (target) => amend("DeleteMessage", { target }),
+    react: (target, emoji, options) => amend("React", { target, emoji, remove: options?.remove }),
+    history(limit = 50) {
+      if (!more) return Promise.resolve(false);
+      paged = true;
+      paging ??= page(limit).finally(() => {
+        paging = null;
+      });
+      return paging;
+    },
+    markRead(seq = timeline.last) {
+      if (seq <= Math.max(marked, myRooms.get(name)?.lastRead ?? 0)) return;
+      marked = seq;
+      if (!telling) setTimeout(tellMark, markReadDelayMs);
+      telling = true;
+    },
+    typing(active) {
+      if (typing.mustSay(active)) connection.request("Typing", { room: name, typing: active }).catch(() => {});
+    },
+  };
+
+  const handlers: Record<string, (frame: ServerEvent) => void> = {
+    typing: ({ data }) => {
+      const { user, typing: active } = data as { user: Sender; typing: boolean };
+      typing.heard(user, active);
+    },
+    read: ({ data }) => {
+      const { user, seq, unread } = data as { user: string; seq: number; unread?: number };
+      if (user === connection.snapshot().user?.id && unread !== undefined) myRooms.read(name, seq, unread);
+      events.emit("read", { user, seq });
+    },
+    "room.joined": ({ data }) => {
+      const { user, members: count } = data as { user: Sender; members?: number };
+      members = count ?? members;
+      changed();
+      events.emit("joined", user);
+    },
+    "room.left": ({ data }) => {
+      const { user, members: count } = data as { user: Sender; members?: number };
+      members = count ?? members;
+      changed();
+      events.emit("left", user);
+    },
+    "room.reset": () => {
+      // The log is gone, and so is this session's place in the room: both begin anew.
+      listening = false;
+      epoch = null;
+      timeline.dropHeld();
+      restart(0, true);
+      if (wanted) void settled().catch(() => {});
+    },
+  };
+
+  return {
+    room,
+    position: () => (wanted ? position() : null),
+    online(data) {
+      listening = false;
+      timeline.dropHeld();
+      typing.clear();
+      if (!wanted) return;
+      if (data && "epoch" in data) void joined(data);
+      else if (data && !data.retryable) refused(ParleyError.of(data));
+      else void settled().catch(() => {});
+    },
+    receive(frame) {
+      if (frame.event.startsWith("message")) accept([frame.data as Entry]);
+      else handlers[frame.event]?.(frame);
+      if (listening && timeline.missing()) void fill();
+    },
+  };
+}

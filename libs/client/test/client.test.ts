@@ -1,0 +1,315 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { type ConnectOptions, connect, ParleyError, type TokenStorage } from "../src/index.ts";
+import { type ScriptedServer, startScriptedServer } from "./scripted-server.ts";
+import { until } from "./until.ts";
+
+async function start(t: TestContext, options: Partial<ConnectOptions> = {}) {
+  const server = await startScriptedServer();
+  const client = connect({ url: server.url, guest: { name: "Ada" }, ...options });
+  t.after(async () => {
+    await client.close();
+    await server.stop();
+  });
+  return { server, client };
+}
+
+function memoryStorage(): TokenStorage {
+  const items = new Map<string, string>();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}
+
+const texts = (server: ScriptedServer, room: string) => server.entries(room).map((entry) => entry.text);
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i + 1));
+
+test("connects, registers and sends; the message shows up once, no longer pending", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  assert.equal(client.state, "online");
+  assert.equal(client.readyState, 1);
+  assert.equal(client.snapshot().user?.name, "Ada");
+  const sending = room.send("hi");
+  assert.deepEqual(
+    room.snapshot().pending.map(({ text, state }) => [text, state]),
+    [["hi", "pending"]],
+  );
+  assert.equal((await sending).seq, 1);
+  await until("shown", () => room.snapshot().messages.length === 1);
+  assert.equal(room.snapshot().messages[0]!.text, "hi");
+  assert.equal(room.snapshot().pending.length, 0);
+  assert.deepEqual(texts(server, "r"), ["hi"]);
+});
+
+test("a snapshot is the same object until something changes", async (t) => {
+  const { client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  await client.call("Heartbeat");
+  const before = room.snapshot();
+  assert.equal(room.snapshot(), before);
+  await room.send("x");
+  assert.notEqual(room.snapshot(), before);
+});
+
+test("[R5] what arrives out of order, twice or with a hole is given out in order, once", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  const got: (string | null)[] = [];
+  room.on("message", (entry) => got.push(entry.text));
+  await room.join();
+  server.append("r", "1");
+  server.append("r", "2", false);
+  server.append("r", "3", false);
+  server.append("r", "4");
+  const repeat = server.entries("r")[0]!;
+  server.tellAll({ event: "message", room: "r", seq: 1, data: repeat });
+  await until("all four", () => got.length >= 4);
+  server.append("r", "5");
+  await until("the fifth", () => got.length >= 5);
+  assert.deepEqual(got, numbers(5));
+});
+
+test("[R6] after a lost connection a room goes on where it was, also over more than one answer holds", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  const got: (string | null)[] = [];
+  room.on("message", (entry) => got.push(entry.text));
+  await room.join();
+  server.append("r", "1");
+  await until("the first", () => got.length === 1);
+  server.setScript(({ event }) => (event === "Register" ? { refuse: "unavailable", retryable: true } : undefined));
+  server.cut(1006);
+  await until("reconnecting", () => client.state === "reconnecting");
+  for (const text of numbers(700).slice(1)) server.append("r", text);
+  server.setScript(() => undefined);
+  await until("all of them", () => got.length >= 700, 10_000);
+  server.append("r", "701");
+  await until("live again", () => got.length >= 701);
+  assert.deepEqual(got, numbers(701));
+});
+
+test("[R6] a log that began anew is read anew, after a reset is told", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  const told: (string | null)[] = [];
+  room.on("message", (entry) => told.push(entry.text));
+  room.on("reset", () => told.push("reset"));
+  await room.join();
+  server.append("r", "old");
+  await until("old", () => told.length === 1);
+  server.resetRoom("r", "e2");
+  server.append("r", "new");
+  server.cut(4001);
+  await until("read anew", () => room.snapshot().messages[0]?.text === "new");
+  server.append("r", "newer");
+  await until("live", () => told.length === 3);
+  assert.deepEqual(told, ["old", "reset", "newer"]);
+  assert.deepEqual(
+    room.snapshot().messages.map(({ text }) => text),
+    ["new", "newer"],
+  );
+});
+
+test("room.reset drops what is held and joins again", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  await room.send("old");
+  server.resetRoom("r", "e2");
+  server.tellAll({ event: "room.reset", room: "r", data: { epoch: "e2" } });
+  await until("dropped", () => room.snapshot().messages.length === 0);
+  await until("joined again", () => server.asked.filter(({ event }) => event === "JoinRoom").length === 2);
+  await room.send("new");
+  await until("shown", () => room.snapshot().messages[0]?.text === "new");
+});
+
+test("[R3] [R4] unacknowledged sends are sent again with the same id, in order, and resolve once", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  let broken = 0;
+  // Stored, and then the connection breaks before the answer: three times in different places.
+  server.setScript(({ event }) => {
+    if (event !== "SendMessage" || broken === 3 || server.entries("r").length !== broken * 5) return undefined;
+    broken++;
+    setTimeout(() => server.cut(4002), 5);
+    return undefined;
+  });
+  const sent = await Promise.all(numbers(20).map((text) => room.send(text)));
+  assert.deepEqual(
+    sent.map(({ seq }) => seq),
+    numbers(20).map(Number),
+  );
+  assert.deepEqual(texts(server, "r"), numbers(20));
+  assert.equal(broken, 3);
+  await until("shown", () => room.snapshot().messages.length === 20 && room.snapshot().pending.length === 0);
+});
+
+test("[R4] a retryable refusal is tried again without letting later ones overtake", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  let refusals = 0;
+  server.setScript(({ event }) =>
+    event === "SendMessage" && refusals++ < 2
+      ? { refuse: "rate_limited", retryable: true, retryAfterMs: 20 }
+      : undefined,
+  );
+  await Promise.all(["1", "2", "3"].map((text) => room.send(text)));
+  assert.deepEqual(texts(server, "r"), ["1", "2", "3"]);
+});
+
+test("a refusal for good rejects, shows as failed, and can be retried or discarded", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  server.setScript(({ event }) => (event === "SendMessage" ? { refuse: "muted" } : undefined));
+  await assert.rejects(room.send("one"), (error) => error instanceof ParleyError && error.code === "muted");
+  void room.send("two");
+  await until("both failed", () => room.snapshot().pending.every(({ state }) => state === "failed"));
+  const [one, two] = room.snapshot().pending;
+  server.setScript(() => undefined);
+  room.discard(one!.clientMessageId);
+  room.retry(two!.clientMessageId);
+  await until("sent", () => room.snapshot().messages.length === 1);
+  assert.deepEqual(texts(server, "r"), ["two"]);
+  assert.equal(room.snapshot().pending.length, 0);
+});
+
+test("a message after which the connection dies twice is set aside, and what was sent beside it is not", async (t) => {
+  const { server, client } = await start(t);
+  server.setScript(({ event, requestData }) => {
+    if (event !== "SendMessage") return undefined;
+    if (requestData.text === "poison") server.cut(1006);
+    return requestData.text === "poison" || server.connections() === 0 ? null : undefined;
+  });
+  const poison = assert.rejects(client.room("a").send("poison"), { code: "set_aside" });
+  const others = Promise.all(["b", "c", "d"].map((name) => client.room(name).send("fine")));
+  await Promise.all([poison, others]);
+  assert.equal(server.asked.filter(({ requestData }) => requestData?.text === "poison").length, 2);
+});
+
+test("a guest comes back as the same guest, and as a new one when the token is no longer good", async (t) => {
+  const storage = memoryStorage();
+  const { server, client } = await start(t, { storage });
+  await client.ready();
+  const again = connect({ url: server.url, guest: {}, storage });
+  await again.ready();
+  assert.equal(again.snapshot().user?.id, client.snapshot().user?.id);
+  await again.close();
+  assert.equal(again.readyState, 3);
+  server.setScript(({ event, requestData }, socket) => {
+    if (event !== "Register" || !requestData.token) return undefined;
+    queueMicrotask(() => socket.close(4500));
+    return { refuse: "unauthorized" };
+  });
+  const other = connect({ url: server.url, guest: {}, storage });
+  await other.ready();
+  assert.notEqual(other.snapshot().user?.id, client.snapshot().user?.id);
+  await other.close();
+});
+
+test("4500–4999 ends it for good, and everything that waits is told", async (t) => {
+  const { server, client } = await start(t);
+  await client.ready();
+  server.setScript(({ event }) => (event === "SendMessage" ? null : undefined));
+  const sending = assert.rejects(client.room("r").send("x"), ParleyError);
+  await until("asked", () => server.asked.some(({ event }) => event === "SendMessage"));
+  server.cut(4503);
+  await sending;
+  assert.equal(client.state, "closed");
+  await assert.rejects(client.call("Rooms"), ParleyError);
+  await assert.rejects(client.room("r").send("y"), ParleyError);
+});
+
+test("[S6] Drain: the new connection is registered before the old one is left, and nobody notices", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  const states: string[] = [];
+  await room.join();
+  client.on("state", (state) => states.push(state));
+  server.tellAll({ event: "Drain", data: { reconnectAfterMs: 20 } });
+  server.append("r", "1");
+  await until("changed over", () => states.includes("online") && server.connections() === 1);
+  server.append("r", "2");
+  await until("both", () => room.snapshot().messages.length === 2);
+  assert.deepEqual(states, ["draining", "online"]);
+});
+
+test("a room that refuses says so, and may be joined later", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("secret");
+  server.setScript(({ event }) => (event === "JoinRoom" ? { refuse: "forbidden" } : undefined));
+  await assert.rejects(room.join(), { code: "forbidden" });
+  assert.equal(room.snapshot().state, "refused");
+  server.setScript(() => undefined);
+  await room.join();
+  assert.equal(room.snapshot().state, "live");
+});
+
+test("history: the newest page first, older ones on demand, with later edits and reactions applied", async (t) => {
+  const { server, client } = await start(t);
+  for (const text of numbers(120)) server.append("r", text);
+  const room = client.room("r");
+  await room.join({ history: 50 });
+  assert.equal(room.snapshot().messages.length, 50);
+  assert.equal(room.snapshot().more, true);
+  await room.edit(3, "three");
+  await room.react(3, "👍");
+  await room.delete(4);
+  assert.equal(await room.history(100), false);
+  const { messages, more } = room.snapshot();
+  assert.equal(more, false);
+  assert.deepEqual(
+    messages.slice(0, 5).map(({ seq, text, deleted }) => [seq, text, deleted]),
+    [[1, "1", false], [2, "2", false], [3, "three", false], [4, null, true], [5, "5", false]], // biome-ignore format: a table
+  );
+  assert.deepEqual(messages[2]!.reactions[0]?.by.length, 1);
+  assert.ok(messages[2]!.editedAt);
+});
+
+test("join({since: 0}) gives the whole log as events", async (t) => {
+  const { server, client } = await start(t);
+  for (const text of numbers(450)) server.append("r", text);
+  const room = client.room("r");
+  const got: (string | null)[] = [];
+  room.on("message", (entry) => got.push(entry.text));
+  await room.join({ since: 0 });
+  await until("all", () => got.length >= 450);
+  assert.deepEqual(got, numbers(450));
+});
+
+test("typing is told seldom, and ends with the typist's message", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  for (let i = 0; i < 20; i++) room.typing(true);
+  room.typing(false);
+  await client.call("Heartbeat");
+  assert.deepEqual(
+    server.asked.filter(({ event }) => event === "Typing").map(({ requestData }) => requestData.typing),
+    [true, false],
+  );
+  server.tellAll({ event: "typing", room: "r", data: { user: { id: "other", name: "Other" }, typing: true } });
+  await until("typing", () => room.snapshot().typing[0]?.name === "Other");
+  server.append("r", "done");
+  await until("ended", () => room.snapshot().typing.length === 0);
+});
+
+test("leaving and joining again in a hurry ends where it was meant to, and misses nothing", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  void room.leave();
+  void room.join();
+  await room.leave();
+  assert.equal(room.snapshot().state, "out");
+  server.append("r", "meanwhile");
+  await room.join();
+  await until("caught up", () => room.snapshot().messages[0]?.text === "meanwhile");
+});
