@@ -21,7 +21,9 @@ export interface Engine {
   port: number;
   url(port: number): string;
   /** Finds a way to have one. Rejects with one clear sentence when there is none. */
-  find(announce: (line: string) => void): Promise<FoundEngine>;
+  locate(announce: (line: string) => void): Promise<FoundEngine>;
+  /** Which lines of its output a person should see; the rest is routine. */
+  worthShowing: RegExp;
   /** Whether it answers on this port now. */
   isUp(port: number): Promise<boolean>;
 }

@@ -6,8 +6,9 @@ export const nats: Engine = {
   name: "nats",
   port: 4222,
   url: (port) => `nats://127.0.0.1:${port}`,
+  worthShowing: /\[(WRN|ERR|FTL)\]/,
   isUp: (port) => answersWith(port, "", "INFO "),
-  async find() {
+  async locate() {
     const url = process.env.NATS_URL;
     if (url) return { kind: "running", description: "set by NATS_URL", url };
     return (

@@ -7,8 +7,10 @@ export const redis: Engine = {
   name: "redis",
   port: 6379,
   url: (port) => `redis://127.0.0.1:${port}`,
+  // Its routine words carry the warning mark too, and so does a lecture on memory overcommit.
+  worthShowing: /^(?!.*overcommit).*(error|fatal|fail|can't|could not|denied|MISCONF)/i,
   isUp: (port) => answersWith(port, "PING\r\n", "+PONG"),
-  async find(announce) {
+  async locate(announce) {
     const url = process.env.REDIS_URL;
     if (url) return { kind: "running", description: "set by REDIS_URL", url };
     const found =

@@ -17,6 +17,8 @@ export interface StackOptions {
   /** Where data, secrets and `processes.json` are kept. */
   stateDir: string;
   services?: readonly ServiceDefinition[];
+  /** Engines to have besides those that the services need. */
+  engines?: readonly EngineName[];
   /** How many of each, by the service's name, where it differs from the table. */
   instances?: Record<string, number>;
   /** The first public port instead of the table's. */
@@ -101,7 +103,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       title,
       spawn: how.spawn,
       isReady: how.isReady,
-      onLine: (line) => options.onLine(title, line),
+      onLine: (line) => {
+        if (how.worthShowing?.test(line) ?? true) options.onLine(title, line);
+      },
       announce: (line) => announce(line),
       onPid: (pid) => {
         how.onPid?.(pid);
@@ -134,7 +138,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const startEngine = async (name: EngineName): Promise<{ url: string; description: string }> => {
     const engine = engineDefinitions[name];
-    const found = await engine.find(announce);
+    const found = await engine.locate(announce);
     if (found.kind === "running") return found;
     const wish = { title: name, port: engine.port, nextFrom: engine.port + 1 };
     const [port = engine.port] = options.anyPorts ? await assignAnyPorts(1) : await assignPorts([wish], announce);
@@ -145,6 +149,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const supervised = addMember({ service: name, instance: 1, ports: { client: port }, stopStage: 2 }, name, {
       spawn: () => spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true }),
       isReady: () => engine.isUp(port),
+      worthShowing: engine.worthShowing,
       onPid: (pid) => {
         releaseGuard();
         releaseGuard = pid === null ? () => {} : guardOrphan(pid);
@@ -163,9 +168,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         title: `${definition.name} ${index + 1}`,
       })),
     );
-    const needed = [...new Set(instances.flatMap(({ definition }) => definition.needs))];
+    const needed = new Set([...(options.engines ?? []), ...instances.flatMap(({ definition }) => definition.needs)]);
     const engines: Stack["engines"] = Object.fromEntries(
-      await Promise.all(needed.map(async (name) => [name, await startEngine(name)] as const)),
+      await Promise.all([...needed].map(async (name) => [name, await startEngine(name)] as const)),
     );
     options.signal?.throwIfAborted();
 
@@ -249,6 +254,7 @@ interface HowToRun {
   spawn: Parameters<typeof supervise>[0]["spawn"];
   isReady(): Promise<boolean>;
   onPid?(pid: number | null): void;
+  worthShowing?: RegExp;
 }
 
 function engineSettings(engines: Stack["engines"]): Record<string, string> {

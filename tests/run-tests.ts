@@ -1,0 +1,125 @@
+// `npm test`: the linter, the compiler, then every test file, those that kill things last and alone.
+// `npm test -- chat faults`: only the files whose path contains one of these words, and no checks.
+// `npm run check`: only the linter and the compiler.
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { run } from "node:test";
+import { nats } from "@parley/local";
+import { ensureChromium } from "./support/chromium.ts";
+import { createTestReport, type TestReport } from "./support/test-report.ts";
+
+const checkoutDir = resolve(import.meta.dirname, "..");
+const sideBySide = 2;
+/** One file's time; a hanging test must not eat all of the run's. */
+const fileTimeoutMs = 12 * 60_000;
+
+const testFolders = [
+  "libs/*/test",
+  "services/*/test",
+  "deploy/local/test",
+  "tests/{conformance,integration,e2e,load/test}",
+];
+const faultFolders = ["tests/faults"];
+
+function filesIn(folders: readonly string[], words: readonly string[]): string[] {
+  const files = globSync(
+    folders.map((folder) => `${folder}/**/*.test.ts`),
+    {
+      cwd: checkoutDir,
+      exclude: (name) => name === "node_modules",
+    },
+  );
+  return files.filter((file) => words.length === 0 || words.some((word) => file.includes(word))).sort();
+}
+
+/** A command of the workspace's own; what it finds is shown. */
+function passes(command: string, ...args: string[]): boolean {
+  const file = join(checkoutDir, "node_modules/.bin", command);
+  return spawnSync(file, args, { cwd: checkoutDir, stdio: ["ignore", "inherit", "inherit"] }).status === 0;
+}
+
+function runChecks(report: TestReport): void {
+  report.count("biome: format, lint, imports", passes("biome", "check", "--error-on-warnings", "."));
+  for (const project of [".", "libs/react", "services/web"]) {
+    if (!existsSync(join(checkoutDir, project, "tsconfig.json"))) continue;
+    report.count(`tsc: types of ${project === "." ? "all that runs in Node" : project}`, passes("tsc", "-p", project));
+  }
+}
+
+async function runFiles(report: TestReport, files: readonly string[], atOnce: number, signal: AbortSignal) {
+  const queue = [...files];
+  const work = async () => {
+    for (let file = queue.shift(); file !== undefined && !signal.aborted; file = queue.shift()) {
+      const absolute = join(checkoutDir, file);
+      // A run for each file: one run of all would hold back what a file says until those before it have ended.
+      const execArgv = ["--disable-warning=ExperimentalWarning"];
+      await report.follow(absolute, run({ files: [absolute], execArgv, timeout: fileTimeoutMs, signal }));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+/** What the suites ran on, for whoever reads a log. */
+async function engineLines(browser: string | null): Promise<string[]> {
+  const found = await nats.locate(() => {}).catch((error: Error) => ({ description: `none (${error.message})` }));
+  const lines = [
+    `Node: ${process.versions.node}`,
+    `NATS: ${found.description}`,
+    `Store: SQLite ${process.versions.sqlite}`,
+  ];
+  if (browser !== null) lines.push(`Browser: ${browser}`);
+  return lines;
+}
+
+function browserVersion(file: string): string {
+  const { stdout } = spawnSync(file, ["--version"], { encoding: "utf8" });
+  return `${stdout?.trim() || "of unknown version"} (${file})`;
+}
+
+async function main(words: string[], signal: AbortSignal): Promise<number> {
+  const report = createTestReport(checkoutDir);
+  const checkOnly = words.includes("--check-only");
+  const unknown = words.find((word) => word.startsWith("-") && word !== "--check-only");
+  if (unknown) throw new Error(`unknown flag ${unknown}; give parts of file names, as in: npm test -- chat`);
+  if (checkOnly || words.length === 0) runChecks(report);
+
+  if (!checkOnly) {
+    const files = filesIn(testFolders, words);
+    const faultFiles = filesIn(faultFolders, words);
+    if (files.length + faultFiles.length === 0) throw new Error(`no test file's path contains ${words.join(" or ")}`);
+    let browser: string | null = null;
+    if (files.some((file) => file.startsWith("tests/e2e/"))) {
+      const chromium = ensureChromium((line) => console.log(`parley: ${line}`));
+      if (chromium.file !== null) process.env.CHROMIUM_PATH = chromium.file;
+      browser = chromium.file === null ? `none (${chromium.reason})` : browserVersion(chromium.file);
+    }
+    await runFiles(report, files, sideBySide, signal);
+    await runFiles(report, faultFiles, 1, signal);
+    report.printDetails();
+    console.log(`\n${(await engineLines(browser)).join("\n")}\n`);
+  }
+  const { passed, failed, skipped } = report.totals();
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}
+
+const interrupted = new AbortController();
+// All temporary folders of the run in one place, so that nothing stays behind even of tests that were cut short.
+const tempDir = mkdtempSync(join(tmpdir(), "parley-tests-"));
+process.env.TMPDIR = tempDir;
+const removeTempDir = () => rmSync(tempDir, { recursive: true, force: true, maxRetries: 5 });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "disconnect"] as const) {
+  process.on(signal, () => interrupted.abort());
+}
+process.channel?.unref();
+try {
+  process.exitCode = await main(process.argv.slice(2), interrupted.signal);
+  if (interrupted.signal.aborted) process.exitCode = 130;
+} catch (error) {
+  console.error(`parley: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  removeTempDir();
+}

@@ -1,0 +1,74 @@
+import { resolve } from "node:path";
+import { type Stack, type StackOptions, startStack } from "@parley/local";
+import type { Teardown } from "./teardown.ts";
+import { tempDir } from "./temp-dir.ts";
+
+export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "loadTest" | "services"> {
+  gateways?: number;
+  chat?: number;
+}
+
+/** A whole Parley for one test, on ports of its own, with an empty store. */
+export interface TestStack extends Pick<Stack, "engines" | "restarts" | "row" | "rows" | "serviceToken" | "stop"> {
+  /** `ws://127.0.0.1:…` of a gateway, without a path; gateway 1 unless told. */
+  wsUrl(gateway?: number): string;
+  /** `http://127.0.0.1:…` of a gateway's public port. */
+  httpUrl(gateway?: number): string;
+  /** `http://127.0.0.1:…` of a service's internal API; show it `serviceToken`. */
+  internalUrl(service: string, instance: number): string;
+  /** Where this run keeps its store, secrets and `processes.json`. */
+  stateDir: string;
+  /** SIGKILL; the launcher starts it again. */
+  kill9(service: string, instance: number): void;
+  /** SIGTERM; it drains, and the launcher starts it again. */
+  terminate(service: string, instance: number): void;
+  /** SIGSTOP: alive but deaf, until `resume`. */
+  pause(service: string, instance: number): void;
+  resume(service: string, instance: number): void;
+  /** What the processes have said, each line with its process's name before it. */
+  lines(): readonly string[];
+}
+
+const checkoutDir = resolve(import.meta.dirname, "../..");
+const keptLines = 2_000;
+const shownLines = 60;
+
+/** Starts real processes and resolves when all are ready; ends with the test, whose failure shows their last lines. */
+export async function startTestStack(teardown: Teardown, options: TestStackOptions = {}): Promise<TestStack> {
+  const { gateways = 2, chat = 2, drainMs = 300, ...rest } = options;
+  const stateDir = tempDir(teardown);
+  const lines: string[] = [];
+  const keep = (line: string) => {
+    lines.push(line);
+    if (lines.length > keptLines) lines.shift();
+  };
+  const stack = await startStack({
+    ...rest,
+    ...{ checkoutDir, stateDir, drainMs, anyPorts: true, instances: { gateway: gateways, chat } },
+    announce: (line) => keep(`launcher: ${line}`),
+    onLine: (title, line) => keep(`${title}: ${line}`),
+  });
+  // Ports stay the same across restarts, so an address holds even while its process is down.
+  const portsOf = new Map(stack.rows().map(({ service, instance, ports }) => [`${service} ${instance}`, ports]));
+  const address = (kind: string, service: string, instance: number) => {
+    const port = portsOf.get(`${service} ${instance}`)?.[kind];
+    if (port === undefined) throw new Error(`${service} ${instance} has no ${kind} port in this stack`);
+    return `127.0.0.1:${port}`;
+  };
+  teardown.after(async () => {
+    await stack.stop();
+    if (teardown.error) console.error(["The stack's last lines:", ...lines.slice(-shownLines)].join("\n  "));
+  });
+  return {
+    ...stack,
+    wsUrl: (gateway = 1) => `ws://${address("public", "gateway", gateway)}`,
+    httpUrl: (gateway = 1) => `http://${address("public", "gateway", gateway)}`,
+    internalUrl: (service, instance) => `http://${address("internal", service, instance)}`,
+    stateDir,
+    kill9: (service, instance) => stack.kill(service, instance, "SIGKILL"),
+    terminate: (service, instance) => stack.kill(service, instance, "SIGTERM"),
+    pause: (service, instance) => stack.kill(service, instance, "SIGSTOP"),
+    resume: (service, instance) => stack.kill(service, instance, "SIGCONT"),
+    lines: () => lines,
+  };
+}
