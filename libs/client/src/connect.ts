@@ -94,13 +94,8 @@ export function connect(options: ConnectOptions): Parley {
     for (const [name, core] of cores) core.online(rooms[name]);
   });
   connection.on("event", (frame) => {
-    const name = frame.room ?? "";
-    if (frame.event === "unread") {
-      const { room, unread } = frame.data as { room: string; unread: number };
-      myRooms.unread(room, unread);
-    } else {
-      cores.get(name)?.receive(frame);
-    }
+    myRooms.receive(frame);
+    cores.get(frame.room ?? "")?.receive(frame);
     events.emit("event", frame);
   });
 

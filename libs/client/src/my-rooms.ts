@@ -1,4 +1,4 @@
-import type { Entry, RoomSummary } from "@parley/protocol";
+import type { Entry, RoomSummary, ServerEvent } from "@parley/protocol";
 import type { Connection } from "./connection.ts";
 import { createStore, type Store } from "./emitter.ts";
 
@@ -54,6 +54,11 @@ export function createMyRooms(connection: Connection) {
     store.changed();
   }
 
+  /** The server's word on the read mark. */
+  function read(room: string, seq: number, unread: number) {
+    change(room, { lastRead: Math.max(seq, rooms.get(room)?.lastRead ?? 0), unread });
+  }
+
   connection.on("online", () => void refresh());
   connection.on("state", (state) => {
     if (state === "closed") clearTimeout(timer);
@@ -63,15 +68,16 @@ export function createMyRooms(connection: Connection) {
     subscribe: store.subscribe,
     snapshot: store.snapshot,
     get: (room: string) => rooms.get(room),
-    /** The server's word on a room that this session does not listen to. */
-    unread(room: string, unread: number) {
+    /** `unread` tells of rooms that this session does not listen to, `read` of what the user's other sessions read. */
+    receive({ event, room, data }: ServerEvent) {
+      if (room === undefined || (event !== "read" && event !== "unread")) return;
+      const { seq, unread } = data as { seq: number; unread?: number };
+      if (unread === undefined) return;
+      if (event === "read") return read(room, seq, unread);
       change(room, { unread });
       refreshSoon();
     },
-    /** The server's word on the read mark. */
-    read(room: string, lastRead: number, unread: number) {
-      change(room, { lastRead: Math.max(lastRead, rooms.get(room)?.lastRead ?? 0), unread });
-    },
+    read,
     /** A live entry: of listened rooms the server does not count, so it is counted here. */
     heard(room: string, entry: Entry, own: boolean) {
       const known = rooms.get(room);

@@ -40,7 +40,7 @@ export interface RoomEvents {
   reset: undefined;
   state: RoomState;
   /** Somebody's read mark, in rooms that show receipts. */
-  read: { user: string; seq: number };
+  read: { user: Sender; seq: number };
   joined: Sender;
   left: Sender;
 }
@@ -86,6 +86,14 @@ export interface RoomParts {
   messageId: () => string;
   /** How many entries to hold at least, unless older ones were asked for. */
   keep: number;
+}
+
+/** What `room.joined` and `room.left` tell. */
+interface Coming {
+  user: Sender;
+  members?: number;
+  /** It was not the user's own wish. */
+  removed?: boolean;
 }
 
 const markReadDelayMs = 250;
@@ -277,6 +285,12 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     return outbox.add(event, { room: name, clientMessageId: messageId(), ...fields }).then(() => {});
   }
 
+  function counted(event: "joined" | "left", { user, members: count }: Coming) {
+    members = count ?? members;
+    changed();
+    events.emit(event, user);
+  }
+
   const room: Room = {
     name,
     on: events.on,
@@ -332,22 +346,13 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       const { user, typing: active } = data as { user: Sender; typing: boolean };
       typing.heard(user, active);
     },
-    read: ({ data }) => {
-      const { user, seq, unread } = data as { user: string; seq: number; unread?: number };
-      if (user === connection.snapshot().user?.id && unread !== undefined) myRooms.read(name, seq, unread);
-      events.emit("read", { user, seq });
-    },
-    "room.joined": ({ data }) => {
-      const { user, members: count } = data as { user: Sender; members?: number };
-      members = count ?? members;
-      changed();
-      events.emit("joined", user);
-    },
+    read: ({ data }) => events.emit("read", data as { user: Sender; seq: number }),
+    "room.joined": ({ data }) => counted("joined", data as Coming),
     "room.left": ({ data }) => {
-      const { user, members: count } = data as { user: Sender; members?: number };
-      members = count ?? members;
-      changed();
-      events.emit("left", user);
+      const coming = data as Coming;
+      const removed = coming.removed && coming.user.id === connection.snapshot().user?.id;
+      if (removed) refused(new ParleyError("forbidden", "You were removed from this room"));
+      else counted("left", coming);
     },
     "room.reset": () => {
       // The log is gone, and so is this session's place in the room: both begin anew.

@@ -1,0 +1,55 @@
+import type { Parley } from "@parley/client";
+import { useEffect, useState } from "react";
+import { ConnectionBanner } from "./connection-banner.tsx";
+import { connectAs, guestName } from "./guest.ts";
+import { NamePrompt } from "./name-prompt.tsx";
+import { RoomView } from "./room-view.tsx";
+import { useRoomInHash } from "./route.ts";
+import { Sidebar } from "./sidebar.tsx";
+import { ParleyProvider, useParley, useStore } from "./use-parley.ts";
+
+/** One client a page; it outlives React's double mounting in development. */
+let client: Parley | null = null;
+
+export function App() {
+  const [name, setName] = useState(guestName);
+  if (name === null) return <NamePrompt onName={setName} />;
+  client ??= connectAs(name);
+  return (
+    <ParleyProvider value={client}>
+      <Chat />
+    </ParleyProvider>
+  );
+}
+
+function Chat() {
+  const room = useRoomInHash();
+  useTitle(room);
+  return (
+    <div className={room === null ? "chat" : "chat in-room"}>
+      <Sidebar open={room} />
+      <main className="stage">
+        <ConnectionBanner />
+        {room === null ? <NoRoom /> : <RoomView key={room} name={room} />}
+      </main>
+    </div>
+  );
+}
+
+function NoRoom() {
+  return (
+    <div className="no-room">
+      <img src="/favicon.svg" alt="" width="56" height="56" />
+      <h2>Pick a room, or make one</h2>
+      <p>A room is there as soon as somebody names it. Share its address, and others are in it too.</p>
+    </div>
+  );
+}
+
+/** Unread messages of all rooms stand before the title, where a tab in the background shows them. */
+function useTitle(room: string | null) {
+  const unread = useStore(useParley().rooms).reduce((sum, each) => sum + each.unread, 0);
+  useEffect(() => {
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${room === null ? "" : `${room} · `}Parley`;
+  }, [unread, room]);
+}

@@ -1,0 +1,30 @@
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+const dayMs = 86_400_000;
+
+/** Days since some day, by this device's calendar. */
+export const dayOf = (at: Date): number => Math.floor((at.getTime() - at.getTimezoneOffset() * 60_000) / dayMs);
+
+export const formatClock = (iso: string): string => clock.format(new Date(iso));
+export const formatWhole = (iso: string): string => whole.format(new Date(iso));
+
+/** "Today", "Yesterday", a weekday of the last week, or a date. */
+export function formatDay(iso: string, now: Date = new Date()): string {
+  const at = new Date(iso);
+  const days = dayOf(now) - dayOf(at);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return days > 1 && days < 7 ? weekday.format(at) : date.format(at);
+}
+
+/** As short as a list of rooms needs it. */
+export function formatBrief(iso: string, now: Date = new Date()): string {
+  const at = new Date(iso);
+  const days = dayOf(now) - dayOf(at);
+  if (days === 0) return clock.format(at);
+  return days === 1 ? "Yesterday" : shortDate.format(at);
+}

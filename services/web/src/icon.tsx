@@ -1,0 +1,21 @@
+const paths = {
+  back: "M15 5l-7 7 7 7",
+  clock: "M12 3.500a8.500 8.500 0 1 0 0 17a8.500 8.500 0 1 0 0-17M12 7.500V12l3 2",
+  close: "M6 6l12 12M18 6L6 18",
+  delete: "M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12",
+  down: "M6 10l6 6 6-6",
+  edit: "M5 19l1-4L16 5l3 3L9 18z",
+  plus: "M12 5v14M5 12h14",
+  reply: "M10 6l-5 5 5 5M5 11h8a6 6 0 0 1 6 6v1",
+  send: "M5 12h13M12.500 5.500L19 12l-6.500 6.500",
+  signOut: "M14 5H7v14h7M11 12h9M17 8.500l3.500 3.500-3.500 3.500",
+};
+
+/** A drawing beside, or instead of, words that are there for those who don't see it. */
+export function Icon({ name }: { name: keyof typeof paths }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,88 @@
+import type { RoomSummary } from "@parley/client";
+import { Avatar } from "./avatar.tsx";
+import { formatBrief } from "./format-time.ts";
+import { signOut } from "./guest.ts";
+import { Icon } from "./icon.tsx";
+import { NewRoom } from "./new-room.tsx";
+import { roomLink } from "./route.ts";
+import { useConnection, useParley, useStore } from "./use-parley.ts";
+
+export function Sidebar({ open }: { open: string | null }) {
+  const rooms = [...useStore(useParley().rooms)].sort((a, b) => lastAt(b).localeCompare(lastAt(a)));
+  return (
+    <aside className="sidebar">
+      <header className="sidebar-head">
+        <img src="/favicon.svg" alt="" width="30" height="30" />
+        <h1>Parley</h1>
+      </header>
+      <NewRoom />
+      <nav className="rooms" aria-label="My rooms">
+        {rooms.length === 0 ? <p className="rooms-empty">No rooms yet. Name one above to begin.</p> : null}
+        <ul>
+          {rooms.map((room) => (
+            <RoomItem key={room.room} summary={room} open={room.room === open} />
+          ))}
+        </ul>
+      </nav>
+      <WhoAmI />
+    </aside>
+  );
+}
+
+const lastAt = ({ last }: RoomSummary): string => last?.at ?? "";
+
+function preview({ last }: RoomSummary, me: string | undefined): string {
+  if (!last) return "Nothing said yet";
+  const who = last.sender.id === me ? "You" : last.sender.name;
+  if (last.kind === "edited") return `${who} edited: ${last.text ?? ""}`;
+  if (last.kind === "reacted") return `${who} reacted ${last.emoji ?? ""}`;
+  if (last.kind === "deleted" || last.deleted) return `${who} deleted a message`;
+  return `${who}: ${last.text ?? "sent data"}`;
+}
+
+function RoomItem({ summary, open }: { summary: RoomSummary; open: boolean }) {
+  const { user } = useConnection();
+  const { room, unread, last } = summary;
+  return (
+    <li>
+      <a className="room-item" href={roomLink(room)} aria-current={open ? "page" : undefined}>
+        <Avatar id={room} name={room} shape="room" />
+        <span className="room-item-name">{room}</span>
+        {last ? <time dateTime={last.at}>{formatBrief(last.at)}</time> : null}
+        <span className="room-item-last">{preview(summary, user?.id)}</span>
+        {unread > 0 ? (
+          <span className="badge">
+            {unread > 99 ? "99+" : unread}
+            <span className="visually-hidden"> unread</span>
+          </span>
+        ) : null}
+      </a>
+    </li>
+  );
+}
+
+function WhoAmI() {
+  const client = useParley();
+  const { user, hello, state } = useConnection();
+  return (
+    <footer className="who">
+      {user ? <Avatar id={user.id} name={user.name} /> : null}
+      <div className="who-text">
+        <strong>{user?.name ?? "…"}</strong>
+        <small>
+          <span className={`dot dot-${state}`} aria-hidden="true" />
+          {state === "online" || state === "draining" ? `served by ${hello?.node ?? "…"}` : state}
+        </small>
+      </div>
+      <button
+        type="button"
+        className="icon-button"
+        title="Sign out"
+        aria-label="Sign out"
+        onClick={() => signOut(client)}
+      >
+        <Icon name="signOut" />
+      </button>
+    </footer>
+  );
+}
