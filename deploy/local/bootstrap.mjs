@@ -176,12 +176,15 @@ function ensurePage() {
   const pageDir = "services/web";
   if (!fs.existsSync(path.join(checkoutDir, pageDir, "index.html"))) return;
   const sources = [pageDir, "libs/client", "libs/protocol", "libs/react"].flatMap(filesUnder).sort();
-  const stampFile = path.join(checkoutDir, pageDir, "dist/.built-from");
+  const stampFile = path.join(checkoutDir, ".parley/page-built-from");
+  const isBuilt = fs.existsSync(path.join(checkoutDir, pageDir, "dist/index.html"));
   const wanted = hashOf([...sources, "pnpm-lock.yaml"]);
-  if (readText(stampFile) === wanted) return;
+  if (readText(stampFile) === wanted && isBuilt) return;
 
   say("building the page in services/web");
+  fs.rmSync(stampFile, { force: true });
   runStep("building the page", node, [pnpmEntry, "run", "build"], { cwd: path.join(checkoutDir, pageDir) });
+  fs.mkdirSync(path.dirname(stampFile), { recursive: true });
   fs.writeFileSync(stampFile, wanted);
 }
 

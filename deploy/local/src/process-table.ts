@@ -1,35 +1,40 @@
+import type { EngineName } from "./services.ts";
 import type { Stack } from "./stack.ts";
 
 /** What runs where, for people. */
 export function processTable(stack: Stack, tookSeconds: number): string {
+  const rows = stack.rows();
   const lines = [["service", "process", "ports", "address"]];
-  for (const { service, instance, pid, ports } of stack.rows()) {
+  for (const { service, instance, pid, ports } of rows) {
+    const isEngine = service in stack.engines;
     const named = Object.entries(ports).map(([kind, port]) => `${kind} ${port}`);
     lines.push([
-      instance === 1 && service in stack.engines ? service : `${service} ${instance}`,
+      isEngine ? service : `${service} ${instance}`,
       String(pid),
       named.join(", "),
-      addressOf(stack, service, ports),
+      isEngine ? describeEngine(stack, service as EngineName) : addressOf(ports),
     ]);
   }
+  for (const name of Object.keys(stack.engines) as EngineName[]) {
+    if (!rows.some(({ service }) => service === name)) lines.push([name, "-", "-", describeEngine(stack, name)]);
+  }
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const table = lines.map((line) =>
-    `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("   ")}`.trimEnd(),
-  );
-  for (const [name, { url, description }] of Object.entries(stack.engines))
-    table.push(`  ${name}: ${description}, ${url}`);
-  const page = stack.rows().find(({ ports }) => ports.public !== undefined)?.ports.public;
+  const padded = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("   "));
+  const page = rows.find(({ ports }) => ports.public !== undefined)?.ports.public;
   return [
     "",
-    ...table,
+    ...padded.map((line) => `  ${line.trimEnd()}`),
     "",
     `Parley is ready after ${tookSeconds.toFixed(1)} s.${page ? ` Open http://localhost:${page}` : ""}   (Ctrl-C ends all of it)`,
     "",
   ].join("\n");
 }
 
-function addressOf(stack: Stack, service: string, ports: Record<string, number>): string {
-  if (ports.public !== undefined) return `http://localhost:${ports.public}`;
-  if (ports.internal !== undefined) return `http://127.0.0.1:${ports.internal}/docs`;
-  return service in stack.engines ? (stack.engines[service as keyof Stack["engines"]]?.url ?? "") : "";
+function addressOf(ports: Record<string, number>): string {
+  return ports.public === undefined ? `http://127.0.0.1:${ports.internal}/docs` : `http://localhost:${ports.public}`;
+}
+
+function describeEngine(stack: Stack, name: EngineName): string {
+  const engine = stack.engines[name];
+  return engine ? `${engine.url}, ${engine.description}` : "";
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { assignAnyPorts, assignPorts, type PortWish } from "./assign-ports.ts";
 import type { Engine } from "./engine.ts";
@@ -160,6 +160,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 
   const start = async () => {
+    const pageDir = join(options.checkoutDir, "services/web/dist");
     const table = options.services ?? allServices;
     const instances: Instance[] = table.flatMap((definition) =>
       Array.from({ length: options.instances?.[definition.name] ?? definition.instances }, (_, index) => ({
@@ -192,7 +193,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       if (own.public !== undefined) {
         env.PORT = String(own.public);
         env.GUEST_KEY = guestKey;
-        env.WEB_DIR = join(options.checkoutDir, "services/web/dist");
+        // Tests that want no page run without a build of it.
+        if (existsSync(pageDir)) env.WEB_DIR = pageDir;
       }
       if (options.loadTest) env.LOAD_TEST = "1";
       // Left by node's test runner for its own children only.

@@ -78,6 +78,7 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   const start = () => {
     const startedAt = Date.now();
+    lastLines.length = 0;
     const started = options.spawn();
     child = started;
     options.onPid(started.pid ?? null);
