@@ -6,8 +6,8 @@ const checkpointFrames = 4_000;
 const restartFrames = 40_000;
 /** Rows of a deleted log that go in one transaction. */
 const purgeRows = 500;
-/** How long the thread must have had nothing to do before it tidies up. */
-const idleMs = 20;
+/** How long after a write the thread tidies up, and rests in between. */
+const restMs = 20;
 /** How often a busy thread looks how long the log has become, in requests. */
 const lookEvery = 32;
 
@@ -22,7 +22,6 @@ export function housekeeping({ db, write }: Connection) {
   );
   const purged = db.prepare("DELETE FROM deleted_logs WHERE key = ?");
 
-  let wrote = true;
   let requests = 0;
 
   /** True when there may be more to do. */
@@ -43,26 +42,30 @@ export function housekeeping({ db, write }: Connection) {
     (log > restartFrames ? restart : passive).get();
   }
 
-  function whenIdle(): void {
+  function tidy(): void {
+    armed = false;
     try {
-      if (purgeSome()) {
-        wrote = true;
-        idle.refresh();
-      } else if (wrote) {
-        checkpoint(1);
-        wrote = false;
-      }
+      const more = purgeSome();
+      checkpoint(1);
+      if (more) arm();
     } catch {
       // The disk may be full or the file locked: requests say so to whoever asks; here the next time will do.
     }
   }
 
-  const idle = setTimeout(whenIdle, idleMs);
+  // Not put off by further requests: a busy store has logs to remove too.
+  function arm(): void {
+    if (armed) return;
+    armed = true;
+    timer.refresh();
+  }
+
+  let armed = true;
+  const timer = setTimeout(tidy, restMs);
 
   return {
     afterRequest(isWrite: boolean): void {
-      if (isWrite) wrote = true;
-      idle.refresh();
+      if (isWrite) arm();
       if (++requests % lookEvery !== 0) return;
       try {
         checkpoint(checkpointFrames);
@@ -70,6 +73,6 @@ export function housekeeping({ db, write }: Connection) {
         // As above.
       }
     },
-    stop: (): void => clearTimeout(idle),
+    stop: (): void => clearTimeout(timer),
   };
 }
