@@ -1,0 +1,93 @@
+/** `npm run load`: reads the command line, finds or starts what is loaded, runs the scenarios, prints the figures. */
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { helpText, type Options, readOptions, UsageError } from "./options.ts";
+import { checkPinning, pinProcess } from "./pinning.ts";
+import { type Outcome, plansOf, runPlan } from "./plan.ts";
+import { canMeasureProcesses } from "./processes.ts";
+import { createProgress } from "./progress.ts";
+import { formatReport, reportOf, type ScenarioReport } from "./report.ts";
+import { findServers } from "./servers.ts";
+import { createParleySide, startBareSide } from "./side.ts";
+
+const progress = createProgress(process.stderr);
+/** What the run started or changed, undone in reverse. */
+const undo: (() => unknown)[] = [];
+
+async function undoAll(): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+}
+
+async function run(options: Options): Promise<boolean> {
+  checkPinning(options.pinServer, options.pinClient);
+  const servers = await findServers(options, progress.line);
+  undo.push(servers.stop);
+  const bare = options.bare ? await startBareSide(options.pinServer) : null;
+  if (bare !== null) undo.push(bare.stop);
+  if (options.pinServer !== null)
+    for (const { pid } of servers.processes) undo.push(pinProcess(pid, options.pinServer));
+  // Last, so that nothing that was started inherits it.
+  if (options.pinClient !== null) undo.push(pinProcess(process.pid, options.pinClient));
+
+  progress.line(`loading ${servers.description}`);
+  for (const warning of warningsOf(options, servers.processes)) progress.line(`note: ${warning}`);
+  const ours = createParleySide(servers.targets, servers.processes);
+  const reports: ScenarioReport[] = [];
+  const outcomes: Outcome[] = [];
+  for (const plan of plansOf(options)) {
+    const outcome = await runPlan(plan, ours, bare?.side ?? null, progress);
+    const report = reportOf(outcome);
+    progress.clear();
+    process.stdout.write(`${formatReport(report)}\n\n`);
+    outcomes.push(outcome);
+    reports.push(report);
+  }
+  if (options.jsonFile !== null) writeJson(options.jsonFile, options, outcomes, reports);
+  return reports.every(({ failures }) => failures.length === 0);
+}
+
+function warningsOf(options: Options, processes: { service: string }[]): string[] {
+  if (!canMeasureProcesses) return [`server CPU and memory are read from /proc, which ${process.platform} has not`];
+  if (processes.length === 0) return ["the server's processes are not known, so neither is their CPU: give --pids"];
+  const warnings: string[] = [];
+  if (!processes.some(({ service }) => service === "nats") && options.processes === null)
+    warnings.push("NATS is not a process of the launcher's here, so its CPU is not counted");
+  if (options.pinClient === null && availableParallelism() < 2)
+    warnings.push("servers and generator share this machine's one CPU: latencies hold both");
+  return warnings;
+}
+
+function writeJson(file: string, options: Options, outcomes: Outcome[], reports: ScenarioReport[]): void {
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown", node: process.version };
+  const scenarios = reports.map((report, index) => {
+    const { scenario, settings } = outcomes[index]!;
+    return { scenario, settings, ...report };
+  });
+  const { pinServer, pinClient, spin } = options;
+  const figures = { at: new Date().toISOString(), machine, pinServer, pinClient, spin, scenarios };
+  writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+}
+
+async function main(): Promise<number> {
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options === "help") {
+      process.stdout.write(helpText);
+      return 0;
+    }
+    return (await run(options)) ? 0 : 1;
+  } catch (error) {
+    progress.line(`load: ${error instanceof Error ? error.message : String(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  } finally {
+    await undoAll();
+  }
+}
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => void undoAll().finally(() => process.exit(code)));
+
+process.exit(await main());
