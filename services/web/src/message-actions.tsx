@@ -2,7 +2,7 @@ import type { Message, Room } from "@parley/client";
 import { Icon } from "./icon.tsx";
 import { hasReacted } from "./reactions.tsx";
 
-const emojis = ["👍", "❤️", "😂", "🎉", "👀"];
+const emojis = ["👍", "❤️", "😂"];
 
 interface Props {
   room: Room;
