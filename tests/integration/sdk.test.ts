@@ -22,7 +22,7 @@ async function hear(client: Parley, room: string) {
 test("[R1] [R3] [R4] [R5] [R6] gateways are killed under senders and readers: each message once, in order, to all", async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
   const rooms = ["a", "b>*.", "c 🎉"];
-  const perRoom = 300;
+  const perRoom = 200;
   const readers = [open(t, stack, 1), open(t, stack, 2)];
   const heard = await Promise.all(readers.map((reader) => Promise.all(rooms.map((room) => hear(reader, room)))));
   const senders = [1, 2, 1, 2].map((gateway) => open(t, stack, gateway));

@@ -26,6 +26,7 @@ export function openLink(url: string, WebSocketType: typeof WebSocket, hooks: Li
   const socket = new WebSocketType(url, "parley.v1.json");
   const replies = new Map<string, (reply: Reply | ParleyError) => void>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
+  let opened = false;
   let ended = false;
 
   function end(code: number, reason: string) {
@@ -82,14 +83,17 @@ export function openLink(url: string, WebSocketType: typeof WebSocket, hooks: Li
   }
 
   socket.onopen = () => {
+    opened = true;
     if (!ended) hooks.onOpen();
   };
   socket.onmessage = ({ data }) => {
     if (!ended) receive(JSON.parse(data));
   };
   socket.onclose = ({ code, reason }) => end(code, reason);
-  // Says nothing that the close event, which follows, does not.
-  socket.onerror = () => {};
+  socket.onerror = () => {
+    // Node's WebSocket has no close event for a connection that never came about; elsewhere one follows, with 1006.
+    if (!opened) end(1006, "could not connect");
+  };
 
   return {
     request,

@@ -313,3 +313,18 @@ test("leaving and joining again in a hurry ends where it was meant to, and misse
   await room.join();
   await until("caught up", () => room.snapshot().messages[0]?.text === "meanwhile");
 });
+
+test("a server that is not there is tried again soon, and calls wait for it", async (t) => {
+  const { server, client } = await start(t);
+  await client.ready();
+  const { port } = new URL(server.url);
+  await server.stop();
+  const tries = new Set<number>();
+  client.subscribe(() => tries.add(client.snapshot().nextTryAtMs ?? 0));
+  const call = client.call("Rooms");
+  await until("tries that failed at once", () => tries.size > 3);
+  const back = await startScriptedServer(Number(port));
+  t.after(() => back.stop());
+  await call;
+  assert.equal(client.state, "online");
+});

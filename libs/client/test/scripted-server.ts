@@ -1,4 +1,4 @@
-/** A server on a free port that speaks as much of docs/protocol.md as the SDK's own tests need, and misbehaves to order. */
+/** A server, on a free port unless told, that speaks as much of docs/protocol.md as the SDK's own tests need, and misbehaves to order. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type Entry, limits, type ServerEvent } from "@parley/protocol";
@@ -26,8 +26,8 @@ interface ScriptedRoom {
 
 export type ScriptedServer = Awaited<ReturnType<typeof startScriptedServer>>;
 
-export async function startScriptedServer() {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
+export async function startScriptedServer(port = 0) {
+  const server = new WebSocketServer({ port, host: "127.0.0.1", perMessageDeflate: false });
   await once(server, "listening");
   const rooms = new Map<string, ScriptedRoom>();
   const asked: Asked[] = [];
@@ -183,8 +183,7 @@ export async function startScriptedServer() {
     connections: () => server.clients.size,
     async stop() {
       for (const socket of server.clients) socket.terminate();
-      server.close();
-      await once(server, "close");
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
