@@ -171,8 +171,8 @@ export async function runFanout(
   const measured = finish();
 
   progress("waiting for the last ones");
-  const expected = sent * members;
-  const complete = (): boolean => received >= expected && answered + replies.refusedCount >= sent;
+  const complete = (): boolean =>
+    received >= (sent - replies.refusedCount) * members && answered + replies.refusedCount >= sent;
   await waitUntil(complete, settings.drainMs);
   await closeAll(connections);
 

@@ -7,7 +7,7 @@ import { stampBytes } from "./send-frame.ts";
 export const scenarios = ["fanout", "send", "idle", "all"] as const;
 export type ScenarioName = (typeof scenarios)[number];
 
-export const defaultConns = { send: 50, idle: 2000 } as const;
+export const defaultConns = { send: 50, idle: 5000 } as const;
 
 /** What is wrong with the command line; shown without a stack. */
 export class UsageError extends Error {}

@@ -50,7 +50,8 @@ export function plansOf(options: Options): Plan[] {
     case "idle":
       return [idle(conns ?? defaultConns.idle)];
     case "all":
-      return [fanout(1, 1000), fanout(100, 10), send(defaultConns.send), idle(defaultConns.idle)];
+      // Idle comes first: what the others make the servers allocate would be there for its connections to use.
+      return [idle(defaultConns.idle), fanout(1, 1000), fanout(100, 10), send(defaultConns.send)];
   }
 }
 

@@ -28,6 +28,16 @@ function cpuSecondsOf(process: ServerProcess): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
+/** Seconds of CPU that everything on this machine has used since it was booted, in user and kernel; null without /proc. */
+export function machineCpuSeconds(): number | null {
+  if (!canMeasureProcesses) return null;
+  const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0]!;
+  // cpu user nice system idle iowait irq softirq steal …
+  const ticks = line.trim().split(/\s+/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = ticks;
+  return (user + nice + system + irq + softirq) / ticksPerSecond;
+}
+
 /** Bytes of a process's memory that are in RAM (VmRSS). */
 export function residentBytesOf(process: ServerProcess): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(process, "status"))?.[1];

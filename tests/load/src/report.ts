@@ -2,7 +2,7 @@
 import type { FanoutFigures } from "./fanout.ts";
 import type { Histogram } from "./histogram.ts";
 import type { IdleFigures } from "./idle.ts";
-import type { Outcome } from "./plan.ts";
+import type { Both, Outcome } from "./plan.ts";
 import { type CpuByService, totalCpu } from "./processes.ts";
 import type { SendFigures } from "./send.ts";
 
@@ -30,7 +30,7 @@ const share = (amount: number, of: number | null): number | null => (of === null
 
 function pair<Figures>(
   name: string,
-  sides: { ours: Figures; bare: Figures | null },
+  sides: Both<Figures>,
   read: (figures: Figures) => number | null,
   byCpu = false,
 ): Row {
@@ -39,18 +39,33 @@ function pair<Figures>(
   return { name, ours, bare, ratio: byCpu && ours !== null && bare !== null ? share(ours, bare) : null };
 }
 
-const latencyRows = <Figures extends { latency: Histogram }>(sides: { ours: Figures; bare: Figures | null }): Row[] => [
+const latencyRows = <Figures extends { latency: Histogram }>(sides: Both<Figures>): Row[] => [
   pair("latency p50, ms", sides, ({ latency }) => inMs(latency.quantile(0.5))),
   pair("latency p99, ms", sides, ({ latency }) => inMs(latency.quantile(0.99))),
   pair("latency max, ms", sides, ({ latency }) => inMs(latency.maxMicros)),
 ];
 
-function cpuNote({ serverCpu, measuredSecs, clientCpuSecs }: FanoutFigures | SendFigures, side: string): string {
-  const generator = `generator ${(clientCpuSecs / measuredSecs).toFixed(2)} cores`;
+function cpuNote(side: string, figures: FanoutFigures | SendFigures): string {
+  const { serverCpu, measuredSecs, clientCpuSecs, otherCpuSecs } = figures;
+  const cores = (secs: number): string => `${(secs / measuredSecs).toFixed(2)} cores`;
+  const generator = `generator ${cores(clientCpuSecs)}`;
   if (serverCpu === null) return `${side}: server CPU is not available; ${generator}`;
   const services = Object.entries(serverCpu).map(([service, secs]) => `${service} ${secs.toFixed(2)} s`);
-  const cores = (totalCpu(serverCpu) / measuredSecs).toFixed(2);
-  return `${side}: server CPU in ${measuredSecs.toFixed(1)} s: ${services.join(", ")} (${cores} cores); ${generator}`;
+  const used = `${services.join(", ")} (${cores(totalCpu(serverCpu))})`;
+  const others = otherCpuSecs === null ? "" : `; everything else ${cores(otherCpuSecs)}`;
+  return `${side}: server CPU in ${measuredSecs.toFixed(1)} s: ${used}; ${generator}${others}`;
+}
+
+/** Above this many cores, whatever else runs on the machine takes the servers' and the generator's time. */
+const quietCores = 0.2;
+
+function notesOf({ ours, bare }: Both<FanoutFigures> | Both<SendFigures>): string[] {
+  const notes = [cpuNote("ours", ours)];
+  if (bare !== null) notes.push(cpuNote("bare", bare));
+  const disturbed = [ours, bare].some((it) => it !== null && (it.otherCpuSecs ?? 0) > quietCores * it.measuredSecs);
+  if (disturbed)
+    notes.push("other programs were busy on this machine: latencies and rates suffer, figures by CPU less so");
+  return notes;
 }
 
 function refusals(refused: Record<string, number>): string[] {
@@ -91,8 +106,7 @@ export function reportOf(outcome: Outcome): ScenarioReport {
           pair("out of order", outcome, ({ outOfOrder, seqBreaks }) => Math.max(outOfOrder, seqBreaks)),
         ],
         notes: [
-          cpuNote(ours, "ours"),
-          ...(bare === null ? [] : [cpuNote(bare, "bare")]),
+          ...notesOf(outcome),
           ...(late ? [`the generator itself sent more than ${lateMs} ms late: latencies hold that too`] : []),
         ],
         failures: [
@@ -111,7 +125,7 @@ export function reportOf(outcome: Outcome): ScenarioReport {
       };
     }
     case "send": {
-      const { settings, ours, bare } = outcome;
+      const { settings, ours } = outcome;
       const { conns, window, rooms, textBytes } = settings;
       const microsEach = ({ acked, serverCpu }: SendFigures): number | null =>
         serverCpu === null ? null : share(1e6 * totalCpu(serverCpu), acked);
@@ -123,7 +137,7 @@ export function reportOf(outcome: Outcome): ScenarioReport {
           pair("µs of server CPU per send", outcome, microsEach),
           ...latencyRows(outcome),
         ],
-        notes: [cpuNote(ours, "ours"), ...(bare === null ? [] : [cpuNote(bare, "bare")])],
+        notes: notesOf(outcome),
         failures: [
           ...failuresOf(
             {
