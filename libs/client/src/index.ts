@@ -7,4 +7,5 @@ export type { Message, Reaction } from "./fold.ts";
 export type { TokenStorage } from "./guest-token.ts";
 export type { MyRooms } from "./my-rooms.ts";
 export type { Content, PendingMessage } from "./pending.ts";
-export type { JoinOptions, Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
+export type { Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
+export type { JoinOptions } from "./room-log.ts";

@@ -17,12 +17,15 @@ export function createMyRooms(connection: Connection) {
   const store = createStore<readonly RoomSummary[]>(() => [...rooms.values()]);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asking = false;
+  /** Rooms that were heard of while the list was asked for: the answer may be older than that. */
+  const heardSince = new Set<string>();
 
   async function refresh() {
     clearTimeout(timer);
     timer = undefined;
     if (asking) return refreshSoon();
     asking = true;
+    heardSince.clear();
     try {
       const fresh = new Map<string, RoomSummary>();
       let next: string | null = null;
@@ -31,7 +34,10 @@ export function createMyRooms(connection: Connection) {
           "Rooms",
           next ? { next } : {},
         );
-        for (const room of page.rooms) fresh.set(room.room, room);
+        for (const summary of page.rooms) {
+          const known = heardSince.has(summary.room) ? rooms.get(summary.room) : undefined;
+          fresh.set(summary.room, known && known.head > summary.head ? known : summary);
+        }
         next = page.next;
       } while (next !== null);
       rooms = fresh;
@@ -82,6 +88,7 @@ export function createMyRooms(connection: Connection) {
     heard(room: string, entry: Entry, own: boolean) {
       const known = rooms.get(room);
       if (known && entry.seq <= known.head) return;
+      heardSince.add(room);
       const counts = entry.kind === "message" && !own ? 1 : 0;
       const last = entry.kind === "message" || entry.kind === "system" ? { last: entry } : {};
       change(room, { head: entry.seq, unread: (known?.unread ?? 0) + counts, ...last });

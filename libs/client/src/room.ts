@@ -1,4 +1,4 @@
-import type { Entry, HistoryData, JoinData, JoinError, Sender, ServerEvent } from "@parley/protocol";
+import type { Entry, JoinData, JoinError, Sender, ServerEvent } from "@parley/protocol";
 import type { Connection } from "./connection.ts";
 import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
 import { ParleyError } from "./errors.ts";
@@ -6,7 +6,7 @@ import type { Message } from "./fold.ts";
 import type { createMyRooms } from "./my-rooms.ts";
 import type { createOutbox } from "./outbox.ts";
 import { type Content, createPending, type PendingMessage } from "./pending.ts";
-import { createTimeline } from "./timeline.ts";
+import { createRoomLog, type JoinOptions } from "./room-log.ts";
 import { createTyping } from "./typing.ts";
 
 /** `out`: not listening. `joining`: asked to. `live`: hears everything. `refused`: the server says no, see `error`. */
@@ -43,13 +43,6 @@ export interface RoomEvents {
   read: { user: Sender; seq: number };
   joined: Sender;
   left: Sender;
-}
-
-export interface JoinOptions {
-  /** Hear every entry after this seq (0: from the log's start), instead of beginning with the newest. */
-  since?: number;
-  /** How many of the newest entries to load. 50 unless given; none with `since`. */
-  history?: number;
 }
 
 export interface Room extends Store<RoomSnapshot> {
@@ -110,40 +103,37 @@ export interface RoomCore {
 
 export function createRoom(name: string, { connection, outbox, myRooms, messageId, keep }: RoomParts): RoomCore {
   const events = createEmitter<RoomEvents>();
-  const timeline = createTimeline();
   const store = createStore<RoomSnapshot>(() => ({
     state,
     error,
-    messages: timeline.messages(),
+    messages: log.messages(),
     pending: pending.list(),
     typing: typing.names(),
-    more,
+    more: log.more,
     role,
     members,
-    last: timeline.last,
+    last: log.last,
   }));
   const { changed } = store;
+  const log = createRoomLog(name, connection, keep, { entry: heard, reset, changed });
   const typing = createTyping(changed);
-  const pending = createPending(name, outbox, messageId, (seq) => listening && seq > timeline.last, changed);
+  const pending = createPending(name, outbox, messageId, (seq) => log.live && seq > log.last, changed);
 
   let state: RoomState = "out";
   let error: ParleyError | null = null;
   let role: JoinData["role"] | null = null;
   let members = 0;
-  let more = false;
-  /** Older pages were asked for: the person looks at them, so nothing is trimmed. */
-  let paged = false;
-  let epoch: string | null = null;
-  let follow: number | null = null;
-  let firstPage = 50;
 
-  /** What the application wants, and what holds on the present link. */
+  /** What the application wants; whether it holds on the present link is `log.live`. */
   let wanted = false;
-  let listening = false;
   let forget = false;
   let settling: Promise<void> | null = null;
-  let filling = false;
-  let paging: Promise<boolean> | null = null;
+
+  /** The read mark that was asked for last, and whether it is about to be told. */
+  let marked = 0;
+  let telling = false;
+
+  const me = () => connection.snapshot().user?.id;
 
   function become(next: RoomState, cause: ParleyError | null = null) {
     if (state === next && error === cause) return;
@@ -153,24 +143,43 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     events.emit("state", next);
   }
 
+  function heard(entry: Entry) {
+    const own = entry.sender.id === me();
+    if (own) pending.stored(entry.clientMessageId);
+    else if (entry.kind === "message") typing.stop(entry.sender.id);
+    myRooms.heard(name, entry, own);
+    events.emit(entry.kind, entry);
+  }
+
+  function reset() {
+    marked = 0;
+    pending.storedUpTo(Infinity);
+    myRooms.refreshSoon();
+    events.emit("reset", undefined);
+  }
+
   /** Joins or leaves until what is wanted holds. */
   async function settle(): Promise<void> {
-    while (wanted !== listening) {
+    while (wanted !== log.live || (forget && !wanted)) {
       try {
         await connection.ready();
         const era = connection.era();
         if (wanted) {
-          const data = await connection.call<JoinData>("JoinRoom", { room: name, ...position(), ...start() });
-          if (era === connection.era() && wanted) await joined(data);
+          // Register may have brought it in meanwhile.
+          if (log.live) continue;
+          const data = await connection.call<JoinData>("JoinRoom", { room: name, ...log.since() });
+          if (era === connection.era()) await joined(data);
         } else {
           await connection.call("LeaveRoom", { room: name, forget });
-          if (era === connection.era()) listening = false;
+          forget = false;
+          if (era === connection.era()) log.stop();
         }
       } catch (cause) {
         const failure = cause as ParleyError;
         if (failure.retryable) continue;
-        if (!wanted) listening = false;
-        else refused(failure);
+        forget = false;
+        if (wanted) refused(failure);
+        else log.stop();
       }
     }
     if (!wanted && state !== "refused") become("out");
@@ -183,92 +192,20 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     return settling;
   }
 
-  function refused(cause: ParleyError) {
-    wanted = false;
-    listening = false;
-    become("refused", cause);
-  }
-
-  const start = () => (epoch === null && follow !== null ? { since: follow } : {});
-  const position = () => (epoch === null ? null : { since: timeline.last, epoch });
-
   async function joined(data: JoinData): Promise<void> {
-    listening = true;
+    if (log.position() === null) myRooms.refreshSoon();
     role = data.role;
     members = data.members;
-    const first = epoch === null;
-    const lost = !data.recovered || (!first && data.epoch !== epoch);
-    epoch = data.epoch;
-    if (first || lost) restart(data.head, lost);
-    accept(data.missed);
-    timeline.expect(data.head);
-    if (timeline.missing()) void fill();
-    if (follow === null && timeline.first === timeline.last + 1 && more) await page(firstPage).catch(() => {});
-    if (first) myRooms.refreshSoon();
-    become("live");
+    await log.joined(data);
+    if (wanted) become("live");
     changed();
   }
 
-  function restart(head: number, lost: boolean) {
-    timeline.restart(follow === null ? head : lost ? 0 : follow);
-    more = follow === null && firstPage > 0 && head > 0;
-    paged = false;
-    pending.storedUpTo(head);
-    if (lost) events.emit("reset", undefined);
-    changed();
+  function refused(cause: ParleyError) {
+    wanted = false;
+    log.stop();
+    become("refused", cause);
   }
-
-  function accept(entries: Entry[]) {
-    const me = connection.snapshot().user?.id;
-    const ready = timeline.add(entries);
-    for (const entry of ready) {
-      const own = entry.sender.id === me;
-      if (own) pending.stored(entry.clientMessageId);
-      else if (entry.kind === "message") typing.stop(entry.sender.id);
-      myRooms.heard(name, entry, own);
-      events.emit(entry.kind, entry);
-    }
-    if (!paged && timeline.trim(keep)) more = true;
-    if (ready.length > 0) changed();
-  }
-
-  /** Fetches what lies between what is held and what is known to exist. */
-  async function fill() {
-    if (filling) return;
-    filling = true;
-    while (listening && timeline.missing()) {
-      try {
-        const data = await connection.call<HistoryData>("History", { room: name, after: timeline.last, limit: 200 });
-        if (data.epoch !== epoch || !listening) break;
-        const first = data.entries[0];
-        if (!first) break;
-        if (first.seq > timeline.last + 1) {
-          // What lay between is no longer kept.
-          timeline.restart(first.seq - 1);
-          events.emit("reset", undefined);
-        }
-        timeline.expect(data.head);
-        accept(data.entries);
-      } catch (cause) {
-        if (!(cause as ParleyError).retryable) break;
-      }
-    }
-    filling = false;
-  }
-
-  async function page(limit: number): Promise<boolean> {
-    const before = timeline.first;
-    const data = await connection.call<HistoryData>("History", { room: name, before, limit });
-    if (data.epoch === epoch && before === timeline.first) {
-      timeline.prepend(data.entries);
-      more = data.more;
-      changed();
-    }
-    return more;
-  }
-
-  let marked = 0;
-  let telling = false;
 
   async function tellMark() {
     telling = false;
@@ -297,12 +234,9 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     subscribe: store.subscribe,
     snapshot: store.snapshot,
     async join(options = {}) {
-      if (epoch === null) {
-        follow = options.since ?? null;
-        firstPage = options.history ?? 50;
-      }
+      log.begin(options);
       wanted = true;
-      if (!listening) become("joining");
+      if (!log.live) become("joining");
       await settled();
       if (error) throw error;
     },
@@ -311,7 +245,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       forget = options.forget ?? false;
       typing.clear();
       await settled();
-      if (forget) myRooms.refreshSoon();
+      if (options.forget) myRooms.refreshSoon();
     },
     send(content) {
       typing.sent();
@@ -322,15 +256,8 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     edit: (target, text) => amend("EditMessage", { target, text }),
     delete: (target) => amend("DeleteMessage", { target }),
     react: (target, emoji, options) => amend("React", { target, emoji, remove: options?.remove }),
-    history(limit = 50) {
-      if (!more) return Promise.resolve(false);
-      paged = true;
-      paging ??= page(limit).finally(() => {
-        paging = null;
-      });
-      return paging;
-    },
-    markRead(seq = timeline.last) {
+    history: (limit = 50) => log.history(limit),
+    markRead(seq = log.last) {
       if (seq <= Math.max(marked, myRooms.get(name)?.lastRead ?? 0)) return;
       marked = seq;
       if (!telling) setTimeout(tellMark, markReadDelayMs);
@@ -350,36 +277,30 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     "room.joined": ({ data }) => counted("joined", data as Coming),
     "room.left": ({ data }) => {
       const coming = data as Coming;
-      const removed = coming.removed && coming.user.id === connection.snapshot().user?.id;
-      if (removed) refused(new ParleyError("forbidden", "You were removed from this room"));
-      else counted("left", coming);
+      if (!coming.removed || coming.user.id !== me()) counted("left", coming);
+      else refused(new ParleyError("forbidden", "You were removed from this room"));
     },
     "room.reset": () => {
-      // The log is gone, and so is this session's place in the room: both begin anew.
-      listening = false;
-      epoch = null;
-      timeline.dropHeld();
-      restart(0, true);
-      if (wanted) void settled().catch(() => {});
+      // The log is gone, and so may be this session's place in the room: both begin anew.
+      log.lose();
+      if (wanted) void settled();
     },
   };
 
   return {
     room,
-    position: () => (wanted ? position() : null),
+    position: () => (wanted ? log.position() : null),
     online(data) {
-      listening = false;
-      timeline.dropHeld();
       typing.clear();
-      if (!wanted) return;
+      log.stop();
       if (data && "epoch" in data) void joined(data);
-      else if (data && !data.retryable) refused(ParleyError.of(data));
-      else void settled().catch(() => {});
+      else if (data && wanted && !data.retryable) refused(ParleyError.of(data));
+      // Not asked for in Register, or left meanwhile.
+      void settled();
     },
     receive(frame) {
-      if (frame.event.startsWith("message")) accept([frame.data as Entry]);
+      if (frame.event.startsWith("message")) log.receive(frame.data as Entry);
       else handlers[frame.event]?.(frame);
-      if (listening && timeline.missing()) void fill();
     },
   };
 }

@@ -12,6 +12,8 @@ export interface Timeline {
   restart(last: number): void;
   /** Forgets what came too early: the next link begins with what is missing. */
   dropHeld(): void;
+  /** Keeps an entry until the next `add`. */
+  hold(entry: Entry): void;
   /** Takes entries in any order; answers those that continue the log. */
   add(entries: Entry[]): Entry[];
   /** Takes a page of what lies directly below `first`. */
@@ -52,6 +54,9 @@ export function createTimeline(): Timeline {
     },
     dropHeld() {
       held = [];
+    },
+    hold(entry) {
+      held = [...held, entry];
     },
     add(incoming) {
       const ordered = orderEntries(last, held, incoming);
