@@ -35,7 +35,7 @@ export interface FanoutFigures extends Measured {
   sent: number;
   /** Deliveries that arrived within the measured time. */
   delivered: number;
-  /** Deliveries that never arrived, of all that were sent and not refused. */
+  /** Deliveries that never arrived, of messages that were acknowledged. */
   lost: number;
   repeated: number;
   outOfOrder: number;
@@ -108,7 +108,7 @@ export async function runFanout(
       if (!numbered) return;
       const seqAt = findKey(bytes, start, end, seqHint, seqKey);
       const seq = seqAt === -1 ? -1 : readNumber(bytes, start + seqAt);
-      seqHint = seqAt - seqKey.length;
+      seqHint = Math.max(0, seqAt - seqKey.length);
       if (seq !== lastSeq + 1 && lastSeq !== 0) seqBreaks++;
       lastSeq = seq;
     };
@@ -188,15 +188,16 @@ export async function runFanout(
       outOfOrder += sequence.outOfOrder;
     });
   });
+  const unanswered = sent - answered - replies.refusedCount;
   return {
     ...measured,
     sent,
     delivered,
-    lost: Math.max(0, missing - replies.refusedCount * members),
+    lost: Math.max(0, missing - (replies.refusedCount + unanswered) * members),
     repeated,
     outOfOrder,
     seqBreaks,
-    unanswered: sent - answered - replies.refusedCount,
+    unanswered,
     refused: replies.refused,
     disconnects,
     lastDisconnect,

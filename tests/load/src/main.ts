@@ -14,8 +14,14 @@ const progress = createProgress(process.stderr);
 /** What the run started or changed, undone in reverse. */
 const undo: (() => unknown)[] = [];
 
-async function undoAll(): Promise<void> {
-  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+let undoing: Promise<void> | null = null;
+
+/** Undoes once; whoever asks again (a signal while the run fails) waits for the same. */
+function undoAll(): Promise<void> {
+  undoing ??= (async () => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  })();
+  return undoing;
 }
 
 async function run(options: Options): Promise<boolean> {

@@ -112,11 +112,11 @@ export function reportOf(outcome: Outcome): ScenarioReport {
         failures: [
           ...failuresOf(
             {
-              "deliveries lost, or not there when the drain time ended": ours.lost,
+              "deliveries lost, though acknowledged": ours.lost,
               "deliveries repeated": ours.repeated,
               "deliveries out of order": ours.outOfOrder,
               "deliveries whose seq did not follow the one before": ours.seqBreaks,
-              "sends without a reply": ours.unanswered,
+              "sends without a reply when the drain time ended": ours.unanswered,
             },
             ours,
           ),
@@ -141,7 +141,7 @@ export function reportOf(outcome: Outcome): ScenarioReport {
         failures: [
           ...failuresOf(
             {
-              "sends without a reply": ours.unanswered,
+              "sends without a reply when the drain time ended": ours.unanswered,
               "replies repeated": ours.repeated,
               "seqs skipped or given twice": ours.seqBreaks,
             },

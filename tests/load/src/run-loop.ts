@@ -22,7 +22,7 @@ export async function runLoop(spin: boolean, step: (atMicros: number) => boolean
   });
 }
 
-/** Lets `step` run for at most `limitMs`, until `done` says so. */
+/** Waits until `done`, at most `limitMs`; says whether it came to be. */
 export async function waitUntil(done: () => boolean, limitMs: number): Promise<boolean> {
   const giveUpAt = performance.now() + limitMs;
   while (!done()) {

@@ -1,6 +1,5 @@
 /** Finds the Parley to load, or starts one for the run. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type ProcessRow, readProcessesFile, startStack } from "@parley/local";
 import type { Endpoint } from "./connection.ts";
@@ -60,7 +59,10 @@ export async function findServers(options: Options, announce: (line: string) => 
 async function startOwn(options: Options, announce: (line: string) => void): Promise<Servers> {
   const { gateways, chatWorkers } = options;
   announce(`starting a stack for this run: ${gateways} gateway(s), ${chatWorkers} chat worker(s)`);
-  const stateDir = mkdtempSync(join(tmpdir(), "parley-load-"));
+  // Not in the system's temporary folder: where that is memory, durable sends would cost no disk write.
+  const parent = join(checkoutDir, ".parley");
+  mkdirSync(parent, { recursive: true });
+  const stateDir = mkdtempSync(join(parent, "load-"));
   const removeState = (): void => rmSync(stateDir, { recursive: true, force: true });
   try {
     const stack = await startStack({
@@ -72,7 +74,8 @@ async function startOwn(options: Options, announce: (line: string) => void): Pro
       drainMs: 300,
       announce,
       onLine: (title, line) => {
-        if (/"level":"(warn|error|fatal)"|"level":[456]0/.test(line)) announce(`${title}: ${line}`);
+        // Warnings and worse.
+        if (/"level":[456]0/.test(line)) announce(`${title}: ${line}`);
       },
     });
     const rows = stack.rows();
