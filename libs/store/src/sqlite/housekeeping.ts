@@ -1,78 +1,78 @@
 import type { Connection } from "./connection.ts";
+import type { StoreOperations } from "./operations.ts";
 
-/** Frames (pages of 4 KiB) in the write-ahead log from which it is copied into the file even under load. */
-const checkpointFrames = 4_000;
+/** Bytes in the journal from which it is folded even under load; each process holds as much in memory. */
+const foldBytes = 4 * 1_048_576;
+/** Entries folded in one transaction: other work waits for that long. */
+const foldSlice = 1_000;
+/** Pages in the write-ahead log from which it is copied into the file even under load. */
+const checkpointPages = 8_000;
 /** Beyond this a checkpoint waits for readers, so that the log starts again at its beginning. */
-const restartFrames = 40_000;
+const restartPages = 40_000;
 /** Rows of a deleted log that go in one transaction. */
 const purgeRows = 500;
-/** How long after a write the thread tidies up, and rests in between. */
-const restMs = 20;
-/** How often a busy thread looks how long the log has become, in requests. */
-const lookEvery = 32;
+/** So long after the first write the thread tidies up, however little there is; in between it rests for a moment. */
+const tidyAfterMs = 5_000;
+const restMs = 10;
 
-/** What the thread does between requests: checkpoints, and removing the logs of deleted rooms. */
-export function housekeeping({ db, write }: Connection) {
-  const walSize = db.prepare("PRAGMA wal_checkpoint(NOOP)");
+/** What the thread does between requests: folding, checkpoints, removing the logs of deleted rooms. */
+export function housekeeping({ db }: Connection, { write, chores }: StoreOperations) {
+  const walPages = db.prepare("PRAGMA wal_checkpoint(NOOP)");
   const passive = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   const restart = db.prepare("PRAGMA wal_checkpoint(RESTART)");
-  const anyDeleted = db.prepare("SELECT key FROM deleted_logs LIMIT 1");
-  const purge = db.prepare(
-    "DELETE FROM entries WHERE (key, seq) IN (SELECT key, seq FROM entries WHERE key = ? LIMIT ?)",
-  );
-  const purged = db.prepare("DELETE FROM deleted_logs WHERE key = ?");
 
-  let requests = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
+  let folding = false;
 
-  /** True when there may be more to do. */
-  function purgeSome(): boolean {
-    if (anyDeleted.get() === undefined) return false;
-    return write(() => {
-      const row = anyDeleted.get() as { key: number } | undefined;
-      if (row === undefined) return false;
-      if (Number(purge.run(row.key, purgeRows).changes) < purgeRows) purged.run(row.key);
-      return true;
-    });
+  function checkpoint(fromPages: number): void {
+    const { log, checkpointed } = walPages.get() as { log: number; checkpointed: number };
+    if (log - Math.max(0, checkpointed) < fromPages) return;
+    (log > restartPages ? restart : passive).get();
   }
 
-  function checkpoint(fromFrames: number): void {
-    const { log, checkpointed } = walSize.get() as { log: number; checkpointed: number };
-    const waiting = log - Math.max(0, checkpointed);
-    if (waiting < fromFrames) return;
-    (log > restartFrames ? restart : passive).get();
-  }
-
-  function tidy(): void {
-    armed = false;
+  /** A step of folding; what fails is tried again later, and requests say so to whoever asks. */
+  function foldSome(): void {
     try {
-      const more = purgeSome();
-      checkpoint(1);
-      if (more) arm();
+      folding = write(() => chores.fold(foldSlice));
+      if (!folding) checkpoint(checkpointPages);
     } catch {
-      // The disk may be full or the file locked: requests say so to whoever asks; here the next time will do.
+      folding = false;
     }
   }
 
-  // Not put off by further requests: a busy store has logs to remove too.
-  function arm(): void {
-    if (armed) return;
-    armed = true;
-    timer.refresh();
+  function tidy(): void {
+    timer = undefined;
+    dueAt = Number.POSITIVE_INFINITY;
+    let more = false;
+    try {
+      if (chores.unfoldedBytes() > 0) folding = write(() => chores.fold(foldSlice));
+      more = folding || chores.hasDeletedLogs();
+      if (!folding && more) write(() => chores.purge(purgeRows));
+      if (!more) checkpoint(1);
+    } catch {
+      // The disk may be full or the file locked: a later write brings the next try.
+    }
+    if (more) schedule(restMs);
   }
 
-  let armed = true;
-  const timer = setTimeout(tidy, restMs);
+  function schedule(ms: number): void {
+    const at = performance.now() + ms;
+    if (at >= dueAt) return;
+    clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(tidy, ms);
+  }
+
+  // What the last run left.
+  schedule(restMs);
 
   return {
-    afterRequest(isWrite: boolean): void {
-      if (isWrite) arm();
-      if (++requests % lookEvery !== 0) return;
-      try {
-        checkpoint(checkpointFrames);
-      } catch {
-        // As above.
-      }
+    afterWrite(): void {
+      if (folding || chores.unfoldedBytes() >= foldBytes) foldSome();
+      schedule(folding ? restMs : tidyAfterMs);
     },
+    afterDelete: (): void => schedule(restMs),
     stop: (): void => clearTimeout(timer),
   };
 }

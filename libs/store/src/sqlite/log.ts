@@ -1,138 +1,239 @@
+import type { AppendOutcome, LogHead, StoredEntry } from "../room-log.ts";
+import { entryKinds } from "../room-log.ts";
 import {
-  type AppendOutcome,
-  type EntryKind,
-  entryKinds,
-  type LogHead,
-  type RoomAppend,
-  type StoredEntry,
-} from "../room-log.ts";
+  type Batch,
+  batchOf,
+  batchWriter,
+  logSection,
+  recordAtMs,
+  recordBody,
+  recordBytes,
+  recordCount,
+  recordDigest,
+  recordEntry,
+  recordKind,
+  recordSender,
+  recordSeq,
+  recordTarget,
+  sameId,
+  sectionHeaderBytes,
+} from "./batch.ts";
+import type { RecordRef } from "./blocks.ts";
 import type { Connection } from "./connection.ts";
+import type { Journal, Log } from "./journal.ts";
 
-interface EntryRow {
-  seq: number;
-  count: number;
-  kind: number;
-  sender: string;
-  client_message_id: string;
-  digest: number;
-  at: number;
-  target: number | null;
-  deleted: number;
-  body: string;
-}
+/** RoomLog inside the thread, within the transaction of the caller; the port says what each does. */
+export function logTable({ db }: Connection, journal: Journal, roomExists: (key: number) => boolean) {
+  const { blocks } = journal;
+  const mark = db.prepare("SELECT last_read, last_read_count FROM members WHERE key = ? AND user = ? AND member = 1");
 
-const kindNames = new Map<number, EntryKind>(Object.entries(entryKinds).map(([name, n]) => [n, name as EntryKind]));
-const entryColumns = "seq, count, kind, sender, client_message_id, digest, at, target, deleted, body";
-
-function entryOf(row: EntryRow): StoredEntry {
-  return {
-    seq: row.seq,
-    count: row.count,
-    kind: kindNames.get(row.kind)!,
-    sender: row.sender,
-    clientMessageId: row.client_message_id,
-    digest: row.digest,
-    atMs: row.at,
-    target: row.target,
-    deleted: row.deleted === 1,
-    body: row.body,
-  };
-}
-
-/** RoomLog inside the thread; the port says what each does. */
-export function logTable({ db }: Connection, roomExists: (key: number) => boolean) {
-  const head = db.prepare("SELECT seq, count FROM entries WHERE key = ? ORDER BY seq DESC LIMIT 1");
-  const first = db.prepare("SELECT seq, count, kind FROM entries WHERE key = ? ORDER BY seq LIMIT 1");
-  const byId = db.prepare("SELECT seq, digest, at FROM entries WHERE key = ? AND sender = ? AND client_message_id = ?");
-  const insert = db.prepare(`INSERT INTO entries (key, ${entryColumns}) VALUES (?,?,?,?,?,?,?,?,?,0,?)`);
-  const redact = db.prepare("UPDATE entries SET body = ?, deleted = 1 WHERE key = ? AND seq = ?");
-  const after = db.prepare("SELECT seq, body FROM entries WHERE key = ? AND seq > ? ORDER BY seq LIMIT ?");
-  const before = db.prepare("SELECT seq, body FROM entries WHERE key = ? AND seq < ? ORDER BY seq DESC LIMIT ?");
-  const one = db.prepare(`SELECT ${entryColumns} FROM entries WHERE key = ? AND seq = ?`);
-  const edits = db.prepare(
-    `SELECT ${entryColumns} FROM entries WHERE key = ? AND target = ? AND kind = 2 ORDER BY seq`,
-  );
-  const trim = db.prepare(
-    "DELETE FROM entries WHERE (key, seq) IN (SELECT key, seq FROM entries WHERE key = ? AND seq < ? ORDER BY seq LIMIT ?)",
-  );
-  const since = db.prepare("SELECT seq FROM entries WHERE key = ? AND at >= ? ORDER BY seq LIMIT 1");
-  const own = db.prepare("SELECT count(*) AS n FROM entries WHERE key = ? AND sender = ? AND kind = 1 AND seq > ?");
-  const member = db.prepare("SELECT last_read, last_read_count FROM members WHERE key = ? AND user = ? AND member = 1");
-
-  const headOf = (key: number): LogHead => {
-    const newest = head.get(key) as { seq: number; count: number } | undefined;
-    if (newest === undefined) return { seq: 0, count: 0, start: 1 };
-    return { seq: newest.seq, count: newest.count, start: (first.get(key) as { seq: number }).seq };
+  const startOf = (log: Log): number => {
+    if (log.start === null) {
+      const fresh = log.fresh[0];
+      log.start = blocks.oldest(log.key)?.first ?? (fresh === undefined ? 1 : recordSeq(fresh.batch, fresh.at));
+    }
+    return log.start;
   };
 
-  function appendOne(append: RoomAppend): AppendOutcome {
-    const { key, entries } = append;
-    if (!roomExists(key)) return "conflict";
-    let next = ((head.get(key) as { seq: number } | undefined)?.seq ?? 0) + 1;
-    const ids = new Set<string>();
-    for (const e of entries) {
-      const id = `${e.clientMessageId} ${e.sender}`;
-      if (e.seq !== next++ || ids.has(id) || byId.get(key, e.sender, e.clientMessageId) !== undefined)
-        return "conflict";
-      ids.add(id);
+  /** The entry with the id of the record at `at`, among the fresh ones. */
+  function freshWithId(log: Log, batch: Batch, at: number, hash: number): RecordRef | null {
+    if (!log.freshIds.has(hash)) return null;
+    return log.fresh.find((ref) => ref.hash === hash && sameId(ref.batch, ref.at, batch, at)) ?? null;
+  }
+
+  function foldedWithId(log: Log, batch: Batch, at: number, hash: number): { batch: Batch; at: number } | null {
+    for (const seq of blocks.seqsOfId(log.key, hash)) {
+      const found = blocks.locate(log.key, seq);
+      if (found !== null && sameId(found.batch, found.at, batch, at)) return found;
     }
-    for (const e of entries) {
-      insert.run(
-        key,
-        e.seq,
-        e.count,
-        entryKinds[e.kind],
-        e.sender,
-        e.clientMessageId,
-        e.digest,
-        e.atMs,
-        e.target,
-        e.body,
-      );
+    return null;
+  }
+
+  function locate(log: Log, seq: number): { batch: Batch; at: number } | null {
+    const index = journal.freshIndex(log, seq);
+    return index < 0 ? blocks.locate(log.key, seq) : (log.fresh[index] ?? null);
+  }
+
+  function appendSection(batch: Batch, start: number): AppendOutcome {
+    const { view } = batch;
+    const log = journal.log(view.getFloat64(start + 8, true));
+    if (!log.exists) log.exists = roomExists(log.key);
+    if (!log.exists) return "conflict";
+    const refs: RecordRef[] = [];
+    const hashes = new Set<number>();
+    let at = start + sectionHeaderBytes;
+    for (let n = view.getUint32(start + 16, true); n > 0; n--) {
+      if (recordSeq(batch, at) !== log.seq + refs.length + 1) return "conflict";
+      const hash = journal.hashOf(batch, at);
+      const repeatsOwn =
+        hashes.has(hash) && refs.some((ref) => ref.hash === hash && sameId(ref.batch, ref.at, batch, at));
+      if (repeatsOwn || freshWithId(log, batch, at, hash) || foldedWithId(log, batch, at, hash)) return "conflict";
+      hashes.add(hash);
+      refs.push({ batch, at, hash });
+      at += recordBytes(batch, at);
     }
-    for (const r of append.redactions ?? []) redact.run(r.body, key, r.seq);
+    if (refs.length > 0) journal.addFresh(log, refs);
+    for (let n = view.getUint32(start + 20, true); n > 0; n--) {
+      journal.redactFresh(log, batch, at);
+      // The fresh one may be in the blocks too.
+      blocks.redact(log.key, recordSeq(batch, at), batch, at);
+      at += recordBytes(batch, at);
+    }
+    journal.add(batch, start, start + view.getUint32(start, true));
     return "appended";
   }
 
+  /** Moves the log's fresh entries to the blocks; answers how many. */
+  function fold(log: Log): number {
+    const last = blocks.newest(log.key)?.last;
+    const done = last === undefined ? 0 : Math.max(0, journal.freshIndex(log, last + 1));
+    const refs = log.fresh.slice(done);
+    if (refs.length > 0) blocks.append(log.key, refs);
+    journal.dropFresh(log, log.fresh.length);
+    return refs.length;
+  }
+
+  const body = (batch: Batch, at: number): { seq: number; body: string } => ({
+    seq: recordSeq(batch, at),
+    body: recordBody(batch, at),
+  });
+
   return {
-    append: (appends: RoomAppend[]): AppendOutcome[] => appends.map(appendOne),
-    heads: (keys: number[]): LogHead[] => keys.map(headOf),
-    readAfter: (key: number, seq: number, limit: number) =>
-      after.all(key, seq, limit) as unknown as { seq: number; body: string }[],
-    readBefore: (key: number, seq: number | null, limit: number) =>
-      (before.all(key, seq ?? Number.MAX_SAFE_INTEGER, limit) as unknown as { seq: number; body: string }[]).reverse(),
-    get(key: number, seq: number): StoredEntry | null {
-      const row = one.get(key, seq) as EntryRow | undefined;
-      return row === undefined ? null : entryOf(row);
+    /** Appends `sections` sections of the batch, from `start` on. */
+    append(batch: Batch, start: number, sections: number): AppendOutcome[] {
+      const outcomes: AppendOutcome[] = [];
+      for (let at = start; outcomes.length < sections; at += batch.view.getUint32(at, true)) {
+        outcomes.push(appendSection(batch, at));
+      }
+      return outcomes;
     },
-    find(key: number, ids: { sender: string; clientMessageId: string }[]) {
-      return ids.map(({ sender, clientMessageId }) => {
-        const row = byId.get(key, sender, clientMessageId) as { seq: number; digest: number; at: number } | undefined;
-        return row === undefined ? null : { seq: row.seq, digest: row.digest, atMs: row.at };
+
+    fold,
+
+    /** The room is gone: whoever has the log in memory is to forget it. */
+    delete(key: number): void {
+      const section = logSection("delete", key, 0);
+      journal.add(section, 0, section.bytes.length);
+      journal.forgetLog(key);
+    },
+
+    trim(key: number, keepFromSeq: number, limit: number): number {
+      const log = journal.log(key);
+      const start = startOf(log);
+      const to = Math.min(keepFromSeq, log.seq, start + limit);
+      if (to <= start) return 0;
+      if (log.fresh.length > 0) fold(log);
+      blocks.trim(key, to);
+      journal.trimFresh(log, to);
+      const section = logSection("trim", key, to);
+      journal.add(section, 0, section.bytes.length);
+      return to - start;
+    },
+
+    heads(keys: number[]): LogHead[] {
+      return keys.map((key) => {
+        const log = journal.log(key);
+        return { seq: log.seq, count: log.count, start: startOf(log) };
       });
     },
-    editsOf: (key: number, target: number): StoredEntry[] =>
-      (edits.all(key, target) as unknown as EntryRow[]).map(entryOf),
-    trim(key: number, keepFromSeq: number, limit: number): number {
-      const below = Math.min(keepFromSeq, headOf(key).seq);
-      return Number(trim.run(key, below, limit).changes);
+
+    readAfter(key: number, after: number, limit: number): { seq: number; body: string }[] {
+      const log = journal.log(key);
+      const rows: { seq: number; body: string }[] = [];
+      let index = journal.freshIndex(log, after + 1);
+      if (index < 0) {
+        const freshSeq = log.seq - log.fresh.length + 1;
+        blocks.eachAfter(key, after, (batch, at) => {
+          if (rows.length >= limit || recordSeq(batch, at) >= freshSeq) return false;
+          return rows.push(body(batch, at)) < limit;
+        });
+        index = 0;
+      }
+      for (; index < log.fresh.length && rows.length < limit; index++) {
+        rows.push(body(log.fresh[index]!.batch, log.fresh[index]!.at));
+      }
+      return rows;
     },
+
+    readBefore(key: number, before: number | null, limit: number): { seq: number; body: string }[] {
+      const log = journal.log(key);
+      const rows: { seq: number; body: string }[] = [];
+      let below = Math.min(before ?? Number.POSITIVE_INFINITY, log.seq + 1);
+      for (let index = journal.freshIndex(log, below - 1); index >= 0 && rows.length < limit; index--, below--) {
+        rows.push(body(log.fresh[index]!.batch, log.fresh[index]!.at));
+      }
+      if (rows.length < limit) {
+        blocks.eachBefore(key, below, (batch, at) => rows.push(body(batch, at)) < limit);
+      }
+      return rows.reverse();
+    },
+
+    get(key: number, seq: number): StoredEntry | null {
+      const found = locate(journal.log(key), seq);
+      return found === null ? null : recordEntry(found.batch, found.at);
+    },
+
+    find(key: number, ids: { sender: string; clientMessageId: string }[]) {
+      const log = journal.log(key);
+      return ids.map(({ sender, clientMessageId }) => {
+        const writer = batchWriter();
+        writer.append({ key, entries: [{ ...blankEntry, sender, clientMessageId }] });
+        const batch = batchOf(writer.take(), 0);
+        const at = sectionHeaderBytes;
+        const hash = journal.hashOf(batch, at);
+        const found = freshWithId(log, batch, at, hash) ?? foldedWithId(log, batch, at, hash);
+        if (found === null) return null;
+        return {
+          seq: recordSeq(found.batch, found.at),
+          digest: recordDigest(found.batch, found.at),
+          atMs: recordAtMs(found.batch, found.at),
+        };
+      });
+    },
+
+    editsOf(key: number, target: number): StoredEntry[] {
+      const log = journal.log(key);
+      const freshSeq = log.seq - log.fresh.length + 1;
+      const folded = blocks.edits(key, target).filter((seq) => seq < freshSeq);
+      const fresh = log.fresh.filter(
+        ({ batch, at }) => recordTarget(batch, at) === target && recordKind(batch, at) === entryKinds.edited,
+      );
+      return [...folded.map((seq) => blocks.locate(key, seq)!), ...fresh].map(({ batch, at }) =>
+        recordEntry(batch, at),
+      );
+    },
+
     firstSince(key: number, atMs: number): number {
-      const row = since.get(key, atMs) as { seq: number } | undefined;
-      return row?.seq ?? headOf(key).seq + 1;
+      const log = journal.log(key);
+      const folded = blocks.firstSince(key, atMs);
+      if (folded !== null) return folded;
+      const fresh = log.fresh.find(({ batch, at }) => recordAtMs(batch, at) >= atMs);
+      return fresh === undefined ? log.seq + 1 : recordSeq(fresh.batch, fresh.at);
     },
+
     unread(items: { key: number; user: string }[]): number[] {
       return items.map(({ key, user }) => {
-        const mark = member.get(key, user) as { last_read: number; last_read_count: number } | undefined;
-        const newest = head.get(key) as { seq: number; count: number } | undefined;
-        if (mark === undefined || newest === undefined) return 0;
-        const oldest = first.get(key) as { seq: number; count: number; kind: number };
-        const forgotten = mark.last_read < oldest.seq - 1;
-        const seq = forgotten ? oldest.seq - 1 : mark.last_read;
-        const count = forgotten ? oldest.count - Number(oldest.kind === entryKinds.message) : mark.last_read_count;
-        const { n } = own.get(key, user, seq) as { n: number };
-        return Math.max(0, newest.count - count - n);
+        const row = mark.get(key, user) as { last_read: number; last_read_count: number } | undefined;
+        const log = journal.log(key);
+        if (row === undefined || log.seq === 0) return 0;
+        const start = startOf(log);
+        let { last_read: seq, last_read_count: count } = row;
+        if (seq < start - 1) {
+          const oldest = locate(log, start)!;
+          seq = start - 1;
+          const isMessage = recordKind(oldest.batch, oldest.at) === entryKinds.message;
+          count = recordCount(oldest.batch, oldest.at) - Number(isMessage);
+        }
+        const { sent, upTo } = blocks.sentSince(key, user, seq);
+        let own = sent;
+        for (let i = Math.max(0, journal.freshIndex(log, upTo + 1)); i < log.fresh.length; i++) {
+          const { batch, at } = log.fresh[i]!;
+          if (recordKind(batch, at) === entryKinds.message && recordSender(batch, at) === user) own++;
+        }
+        return Math.max(0, log.count - count - own);
       });
     },
   };
 }
+
+const blankEntry = { seq: 0, count: 0, kind: "message", digest: 0, atMs: 0, target: null, body: "" } as const;

@@ -1,22 +1,60 @@
+import { type Batch, batchOf } from "./batch.ts";
 import type { Connection } from "./connection.ts";
+import { journalTable } from "./journal.ts";
 import { logTable } from "./log.ts";
 import { roomsTable } from "./rooms.ts";
 import { usersTable } from "./users.ts";
 
-/** Everything the main thread may ask for, by name. */
+/** Everything the main thread may ask for, by name, and the chores of the thread. */
 export function storeOperations(connection: Connection) {
+  const { db } = connection;
   const rooms = roomsTable(connection);
   const users = usersTable(connection);
-  const log = logTable(connection, rooms.exists);
-  const ping = connection.db.prepare("UPDATE pings SET n = n + 1");
+  const journal = journalTable(connection);
+  const log = logTable(connection, journal, rooms.exists);
+  const ping = db.prepare("UPDATE pings SET n = n + 1");
+  const nextDeleted = db.prepare("SELECT key FROM deleted_logs LIMIT 1");
+  const purged = db.prepare("DELETE FROM deleted_logs WHERE key = ?");
+
+  let batch: Batch = batchOf(new Uint8Array(0), 0);
+  /** The fold under way: logs to be folded before the journal's rows up to `upTo` can go. */
+  let folding: { upTo: number; keys: number[] } | null = null;
+
+  /** Runs `work` in a transaction with the journal's memory at its snapshot. */
+  function inStep<T>(transaction: Connection["read"], work: () => T): T {
+    try {
+      return transaction(() => {
+        journal.catchUp();
+        const result = work();
+        journal.flush();
+        return result;
+      });
+    } catch (error) {
+      journal.forget();
+      folding = null;
+      throw error;
+    }
+  }
+
   return {
-    /** Run within the batch's one transaction. */
+    write: <T>(work: () => T): T => inStep(connection.write, work),
+    read: <T>(work: () => T): T => inStep(connection.read, work),
+
+    /** The bytes that the following appends speak of. */
+    receive(bytes: Uint8Array): void {
+      batch = batchOf(bytes, 0);
+    },
+
     writes: {
-      append: log.append,
+      append: (start: number, sections: number) => log.append(batch, start, sections),
       trim: log.trim,
       createRoom: rooms.create,
       changeRoom: rooms.change,
-      deleteRoom: (name: string): boolean => rooms.delete(name) !== null,
+      deleteRoom(name: string): boolean {
+        const key = rooms.delete(name);
+        if (key !== null) log.delete(key);
+        return key !== null;
+      },
       putMember: rooms.putMember,
       removeMember: rooms.removeMember,
       markRead: rooms.markRead,
@@ -25,6 +63,7 @@ export function storeOperations(connection: Connection) {
       removeStaleGuests: users.removeStaleGuests,
       ping: (): void => void ping.run(),
     },
+
     reads: {
       heads: log.heads,
       readAfter: log.readAfter,
@@ -44,8 +83,37 @@ export function storeOperations(connection: Connection) {
       roomsOf: rooms.roomsOf,
       findUsers: users.find,
     },
+
+    chores: {
+      unfoldedBytes: (): number => journal.unfolded().rows.reduce((sum, row) => sum + row.bytes, 0),
+
+      /** Folds logs until `entries` entries were moved or none is left; answers whether there is more to do. Within `write`. */
+      fold(entries: number): boolean {
+        const { logs, upTo } = journal.unfolded();
+        folding ??= { upTo, keys: Array.from(logs, ({ key }) => key) };
+        for (let left = entries; left > 0 && folding.keys.length > 0; ) {
+          left -= log.fold(journal.log(folding.keys.pop()!));
+        }
+        if (folding.keys.length > 0) return true;
+        journal.setFolded(folding.upTo);
+        folding = null;
+        return false;
+      },
+
+      hasDeletedLogs: (): boolean => nextDeleted.get() !== undefined,
+
+      /** Removes some rows of a deleted room's log. Within `write`. */
+      purge(rows: number): void {
+        const row = nextDeleted.get() as { key: number } | undefined;
+        if (row === undefined || !journal.blocks.purge(row.key, rows)) return;
+        purged.run(row.key);
+        // Again: its heads may have been asked for meanwhile.
+        log.delete(row.key);
+      },
+    },
   };
 }
 
-export type Writes = ReturnType<typeof storeOperations>["writes"];
-export type Reads = ReturnType<typeof storeOperations>["reads"];
+export type StoreOperations = ReturnType<typeof storeOperations>;
+export type Writes = StoreOperations["writes"];
+export type Reads = StoreOperations["reads"];

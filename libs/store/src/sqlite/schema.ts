@@ -41,23 +41,46 @@ const migrations = [
   ) WITHOUT ROWID;
   CREATE INDEX guests_by_last_seen ON users (last_seen_at, id) WHERE guest = 1;
 
-  CREATE TABLE entries (
+  -- What happened to the logs, in order, one row a transaction (batch.ts has its form), until it is folded into blocks:
+  -- appending here writes few pages however many rooms a transaction is about.
+  CREATE TABLE journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL);
+  -- The journal up to and with \`folded\` is in the tables below, and removed. The salt is that of the ids' hashes.
+  CREATE TABLE log_state (id INTEGER PRIMARY KEY CHECK (id = 1), folded INTEGER NOT NULL, salt INTEGER NOT NULL);
+  INSERT INTO log_state VALUES (1, 0, abs(random() % 2147483647));
+
+  -- Entries \`first\` to \`last\` of a log, as records one after the other (batch.ts). The counts are those of messages
+  -- before \`first\` and up to \`last\`.
+  CREATE TABLE blocks (
     key INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count_before INTEGER NOT NULL,
     count INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    sender TEXT NOT NULL,
-    client_message_id TEXT NOT NULL,
-    digest INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    target INTEGER,
-    deleted INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (key, seq)
+    max_at INTEGER NOT NULL,
+    records BLOB NOT NULL,
+    PRIMARY KEY (key, first)
   ) WITHOUT ROWID;
-  CREATE UNIQUE INDEX entries_by_id ON entries (key, sender, client_message_id);
-  CREATE INDEX entries_by_sender ON entries (key, sender, kind, seq);
-  CREATE INDEX entries_by_target ON entries (key, target, seq) WHERE target IS NOT NULL;
+  -- Which entry may have a sender's clientMessageId, by a hash of both.
+  CREATE TABLE ids (
+    key INTEGER NOT NULL,
+    hash INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, hash, seq)
+  ) WITHOUT ROWID;
+  -- For each block and sender of a message in it: the seq of the sender's last message there, and how many they had sent by then.
+  CREATE TABLE sent (
+    key INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (key, sender, seq)
+  ) WITHOUT ROWID;
+  CREATE TABLE edits (
+    key INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, target, seq)
+  ) WITHOUT ROWID;
 
   -- Logs of rooms that are gone, whose rows are still to be removed.
   CREATE TABLE deleted_logs (key INTEGER PRIMARY KEY);

@@ -10,14 +10,14 @@ export interface SqliteOptions {
 
 /** The SQLite adapter of Store; `path` is absolute or ":memory:". Rejects with StoreUnavailable when it can't be opened. */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const { write, read, close } = await startThread({
+  const { append, write, read, close } = await startThread({
     path,
     busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
     maxPages: options.maxPages ?? null,
   });
   return {
     log: {
-      append: (appends) => write("append", appends),
+      append,
       heads: (keys) => read("heads", keys),
       readAfter: (key, after, limit) => read("readAfter", key, after, limit),
       readBefore: (key, before, limit) => read("readBefore", key, before, limit),

@@ -1,5 +1,7 @@
 import { Worker } from "node:worker_threads";
+import type { AppendOutcome, RoomAppend } from "../room-log.ts";
 import { StoreUnavailable } from "../store.ts";
+import { batchWriter } from "./batch.ts";
 import type { Reads, Writes } from "./operations.ts";
 import type { ThreadOptions } from "./thread.ts";
 import type { Call, Opened, Request, Response, Result } from "./wire.ts";
@@ -10,6 +12,8 @@ type ValueOf<F> = Promised<F>[1];
 
 /** The main thread's side of the store's thread. */
 export interface ThreadClient {
+  /** As `write`, for what is written most. */
+  append(appends: RoomAppend[]): Promise<AppendOutcome[]>;
   /** Shares one durable transaction with whatever else is asked for while the thread is at work. */
   write<K extends keyof Writes>(name: K, ...args: ArgsOf<Writes[K]>): Promise<ValueOf<Writes[K]>>;
   /** Sees every write whose promise was resolved before. */
@@ -36,6 +40,7 @@ const restartAfterMs = 200;
 export async function startThread(options: ThreadOptions): Promise<ThreadClient> {
   let writes = emptyQueue();
   let reads = emptyQueue();
+  const batch = batchWriter();
   /** Those whose request is with the thread, in the order of its answers. */
   let underWay: Waiting[] = [];
   let worker: Worker | null = null;
@@ -48,6 +53,7 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
     underWay = [];
     writes = emptyQueue();
     reads = emptyQueue();
+    batch.take();
     for (const { reject } of all) reject(error);
   }
 
@@ -56,10 +62,10 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
     if (busy || worker === null || writes.calls.length + reads.calls.length === 0) return;
     busy = true;
     underWay = writes.waiting.concat(reads.waiting);
-    const request = { writes: writes.calls, reads: reads.calls } as Request;
+    const request = { batch: batch.take(), writes: writes.calls, reads: reads.calls } as Request;
     writes = emptyQueue();
     reads = emptyQueue();
-    worker.postMessage(request);
+    worker.postMessage(request, [request.batch.buffer as ArrayBuffer]);
   }
 
   function settle(result: Result, waiting: Waiting): void {
@@ -111,12 +117,15 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
     launch().catch((error: unknown) => fail(error as StoreUnavailable));
   }
 
+  /** Throws when there is no thread to ask, and there won't be one in a moment. */
+  function ensureThread(): void {
+    if (closed) throw new StoreUnavailable("The store is closed");
+    if (worker !== null) return;
+    if (performance.now() < relaunchAt) throw new StoreUnavailable("The store's thread is down");
+    relaunch();
+  }
+
   function ask(queue: Queue, name: string, args: unknown[]): Promise<unknown> {
-    if (closed) return Promise.reject(new StoreUnavailable("The store is closed"));
-    if (worker === null) {
-      if (performance.now() < relaunchAt) return Promise.reject(new StoreUnavailable("The store's thread is down"));
-      relaunch();
-    }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     queue.calls.push({ name, args });
     queue.waiting.push({ resolve, reject });
@@ -131,8 +140,20 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
   await launch();
 
   return {
-    write: (name, ...args) => ask(writes, name, args) as Promise<never>,
-    read: (name, ...args) => ask(reads, name, args) as Promise<never>,
+    async append(appends) {
+      ensureThread();
+      const start = batch.end;
+      for (const append of appends) batch.append(append);
+      return ask(writes, "append", [start, appends.length]) as Promise<AppendOutcome[]>;
+    },
+    async write(name, ...args) {
+      ensureThread();
+      return ask(writes, name, args) as Promise<never>;
+    },
+    async read(name, ...args) {
+      ensureThread();
+      return ask(reads, name, args) as Promise<never>;
+    },
     async close() {
       if (closed) return;
       closed = true;

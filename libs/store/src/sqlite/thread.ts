@@ -21,30 +21,27 @@ function failure(error: unknown): { ok: false; unavailable: boolean; error: unkn
   return { ok: false, unavailable, error };
 }
 
-function attempt(work: () => unknown): Result {
-  try {
-    return { ok: true, value: work() };
-  } catch (error) {
-    return failure(error);
-  }
-}
-
 function start(): void {
   const connection = openConnection(path, options);
-  const { reads, writes } = storeOperations(connection);
-  const chores = housekeeping(connection);
+  const store = storeOperations(connection);
+  const { reads, writes } = store;
+  const chores = housekeeping(connection, store);
 
   const perform = (operations: object, { name, args }: Call<string>): unknown =>
     (operations as Record<string, (...args: unknown[]) => unknown>)[name]!(...args);
 
-  /** All in one transaction; if one of them breaks (a bug, or the disk), each in one of its own, so that it falls alone. */
-  function write(calls: Call<string>[]): Result[] {
+  /**
+   * All in one transaction, or snapshot; if one of them breaks (a bug, not the disk), each in one of its own, so that it
+   * breaks alone.
+   */
+  function run(transaction: (work: () => unknown[]) => unknown[], operations: object, calls: Call<string>[]): Result[] {
     try {
-      const values = connection.write(() => calls.map((call) => perform(writes, call)));
+      const values = transaction(() => calls.map((call) => perform(operations, call)));
       return values.map((value) => ({ ok: true, value }));
     } catch (error) {
-      if (calls.length === 1 || error instanceof StoreUnavailable) return calls.map(() => failure(error));
-      return calls.map((call) => attempt(() => connection.write(() => perform(writes, call))));
+      const broken = failure(error);
+      if (calls.length === 1 || broken.unavailable) return calls.map(() => broken);
+      return calls.flatMap((call) => run(transaction, operations, [call]));
     }
   }
 
@@ -60,14 +57,12 @@ function start(): void {
       port.close();
       return;
     }
-    if (request.writes.length > 0) answer(write(request.writes), request.reads.length === 0);
-    if (request.reads.length > 0) {
-      answer(
-        request.reads.map((call) => attempt(() => connection.read(() => perform(reads, call)))),
-        true,
-      );
-    }
-    chores.afterRequest(request.writes.length > 0);
+    const { batch, writes: asked, reads: askedReads } = request;
+    store.receive(batch);
+    if (asked.length > 0) answer(run(store.write, writes, asked), askedReads.length === 0);
+    if (askedReads.length > 0) answer(run(store.read, reads, askedReads), true);
+    if (asked.length > 0) chores.afterWrite();
+    if (asked.some((call) => call.name === "deleteRoom")) chores.afterDelete();
   });
 }
 

@@ -2,6 +2,8 @@ import type { Reads, Writes } from "./operations.ts";
 
 /** What goes between a store and its thread. One request is under way at a time; its answers come in the order asked. */
 export interface Request {
+  /** The sections of all appends among the writes (batch.ts). */
+  batch: Uint8Array;
   writes: Call<keyof Writes>[];
   reads: Call<keyof Reads>[];
 }
