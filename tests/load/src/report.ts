@@ -63,8 +63,7 @@ function notesOf({ ours, bare }: Both<FanoutFigures> | Both<SendFigures>): strin
   const notes = [cpuNote("ours", ours)];
   if (bare !== null) notes.push(cpuNote("bare", bare));
   const disturbed = [ours, bare].some((it) => it !== null && (it.otherCpuSecs ?? 0) > quietCores * it.measuredSecs);
-  if (disturbed)
-    notes.push("other programs were busy on this machine: latencies and rates suffer, figures by CPU less so");
+  if (disturbed) notes.push("other programs were busy on this machine: compare no figure of this run with another's");
   return notes;
 }
 
