@@ -93,7 +93,8 @@ export function createMyRooms(connection: Connection) {
       const last = entry.kind === "message" || entry.kind === "system" ? { last: entry } : {};
       change(room, { head: entry.seq, unread: (known?.unread ?? 0) + counts, ...last });
     },
-    /** A membership may be new or gone. */
+    /** A membership is new or gone. */
+    refresh,
     refreshSoon,
   };
 }

@@ -193,7 +193,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
   }
 
   async function joined(data: JoinData): Promise<void> {
-    if (log.position() === null) myRooms.refreshSoon();
+    if (!myRooms.get(name)) void myRooms.refresh();
     role = data.role;
     members = data.members;
     await log.joined(data);
@@ -245,7 +245,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       forget = options.forget ?? false;
       typing.clear();
       await settled();
-      if (options.forget) myRooms.refreshSoon();
+      if (options.forget) void myRooms.refresh();
     },
     send(content) {
       typing.sent();

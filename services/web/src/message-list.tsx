@@ -1,5 +1,5 @@
 import type { Message, Room, RoomSnapshot } from "@parley/client";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { formatDay } from "./format-time.ts";
 import { Icon } from "./icon.tsx";
 import { MessageRow } from "./message-row.tsx";
@@ -48,7 +48,7 @@ export function MessageList({ room, snapshot, me, onReply, onEdit }: Props) {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys move the focus between the messages in it */}
       <div className="list" ref={list} onScroll={onScroll} onKeyDown={moveFocus}>
         <div className="list-content">
-          {more ? <OlderMessages room={room} list={list} /> : null}
+          {more && messages.length > 0 ? <OlderMessages room={room} list={list} /> : null}
           {!more && messages.length > 0 ? <p className="list-start">This is where {room.name} begins.</p> : null}
           {messages.length === 0 && pending.length === 0 && snapshot.state === "live" ? (
             <p className="list-empty">Nobody has said anything yet. Begin!</p>
@@ -87,32 +87,29 @@ export function MessageList({ room, snapshot, me, onReply, onEdit }: Props) {
   );
 }
 
+/** How near the reader comes to the oldest message before older ones are loaded, in pixels. */
+const nearPx = 600;
+
 /** Loads older messages as soon as the reader comes near them. */
-function OlderMessages({ room, list }: { room: Room; list: React.RefObject<HTMLDivElement | null> }) {
+function OlderMessages({ room, list }: { room: Room; list: RefObject<HTMLDivElement | null> }) {
   const sentinel = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
-    if (!sentinel.current) return;
-    let near = false;
+    const element = sentinel.current;
+    const root = list.current;
+    if (!element || !root) return;
     let loading = false;
+    const isNear = () =>
+      element.isConnected && element.getBoundingClientRect().bottom > root.getBoundingClientRect().top - nearPx;
     const load = async () => {
       if (loading) return;
       loading = true;
       // Still near after a page: the page was short, so the next one follows.
-      while (near && (await room.history(50).catch(() => false))) await new Promise(requestAnimationFrame);
+      while (isNear() && (await room.history(50).catch(() => false))) await new Promise(requestAnimationFrame);
       loading = false;
     };
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        near = entry?.isIntersecting ?? false;
-        if (near) void load();
-      },
-      { root: list.current, rootMargin: "600px 0px 0px 0px" },
-    );
-    observer.observe(sentinel.current);
-    return () => {
-      near = false;
-      observer.disconnect();
-    };
+    const observer = new IntersectionObserver(() => void load(), { root, rootMargin: `${nearPx}px 0px 0px 0px` });
+    observer.observe(element);
+    return () => observer.disconnect();
   }, [room, list]);
   return (
     <p className="list-older" ref={sentinel}>

@@ -3,6 +3,10 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 /** So near the end counts as there, in pixels. */
 const nearPx = 48;
 
+/** How far down in the list an element stands; `offsetTop` would round it. */
+const topIn = (list: HTMLElement, element: HTMLElement): number =>
+  element.getBoundingClientRect().top - list.getBoundingClientRect().top + list.scrollTop;
+
 /**
  * Keeps a list of messages where the reader expects it: at its end while they are there, and on the same message while
  * older ones are put before it. `firstSeq` is the seq of the first message in the list.
@@ -10,7 +14,8 @@ const nearPx = 48;
 export function useScroll(list: RefObject<HTMLElement | null>, firstSeq: number | undefined) {
   const [atEnd, setAtEnd] = useState(true);
   const pinned = useRef(true);
-  const anchor = useRef<{ element: HTMLElement; top: number } | null>(null);
+  /** The last message, and how far down it stood: what is put before it, or changes height there, moves it. */
+  const anchor = useRef<{ element: HTMLElement; top: number; firstSeq: number } | null>(null);
   const begun = useRef(false);
 
   const toEnd = useCallback(() => {
@@ -39,10 +44,11 @@ export function useScroll(list: RefObject<HTMLElement | null>, firstSeq: number 
       pinned.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx;
       setAtEnd(pinned.current);
     } else if (pinned.current) element.scrollTop = element.scrollHeight;
-    else if (before?.element.isConnected) element.scrollTop += before.element.offsetTop - before.top;
+    else if (before?.element.isConnected && before.firstSeq !== firstSeq)
+      element.scrollTop += topIn(element, before.element) - before.top;
     begun.current = true;
-    const first = element.querySelector<HTMLElement>("[data-seq]");
-    anchor.current = first && { element: first, top: first.offsetTop };
+    const bottom = [...element.querySelectorAll<HTMLElement>("[data-seq]")].at(-1);
+    anchor.current = bottom ? { element: bottom, top: topIn(element, bottom), firstSeq } : null;
   });
 
   // The window, the keyboard of a phone or the composer took some of the room.
