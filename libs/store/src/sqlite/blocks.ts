@@ -74,7 +74,7 @@ export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: numbe
   const since = db.prepare(`SELECT ${columns} FROM blocks WHERE key = ? AND max_at >= ? ORDER BY first LIMIT 1`);
 
   const idInserts = new Map<number, StatementSync>();
-  const seqsOfId = db.prepare("SELECT seq FROM ids WHERE key = ? AND hash = ?");
+  const seqOfId = db.prepare("SELECT seq FROM ids WHERE key = ? AND hash = ? AND seq > ? ORDER BY seq LIMIT 1");
   const removeId = db.prepare("DELETE FROM ids WHERE key = ? AND hash = ? AND seq = ?");
 
   const putSent = db.prepare(
@@ -195,9 +195,9 @@ export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: numbe
       return { batch, at: placeOf(batch, seq) };
     },
 
-    /** Seqs of the entries whose id has this hash: almost always none or one. */
-    seqsOfId: (key: number, hash: number): number[] =>
-      (seqsOfId.all(key, hash) as { seq: number }[]).map((row) => row.seq),
+    /** The first seq > after of an entry whose id has this hash, or null: almost always the only one. */
+    seqOfId: (key: number, hash: number, after: number): number | null =>
+      (seqOfId.get(key, hash, after) as { seq: number } | undefined)?.seq ?? null,
 
     /** Visits the records with seq > after, ascending, until `visit` answers false. */
     eachAfter(key: number, after: number, visit: (batch: Batch, at: number) => boolean): void {

@@ -14,6 +14,8 @@ export interface Connection {
   db: DatabaseSync;
   /** Runs `work` in one durable transaction, begun with the write lock; rolls back when it throws. */
   write<T>(work: () => T): T;
+  /** As `write`, but it is on disk only with the next `write`; for what could be done again. */
+  writeUnsynced<T>(work: () => T): T;
   /** Runs `work` on one snapshot. */
   read<T>(work: () => T): T;
   close(): void;
@@ -57,6 +59,14 @@ export function openConnection(path: string, options: ConnectionOptions): Connec
   const connection: Connection = {
     db,
     write: (work) => transaction(beginImmediate, work),
+    writeUnsynced(work) {
+      db.exec("PRAGMA synchronous = NORMAL");
+      try {
+        return transaction(beginImmediate, work);
+      } finally {
+        db.exec("PRAGMA synchronous = FULL");
+      }
+    },
     read: (work) => transaction(begin, work),
     close: () => db.close(),
   };

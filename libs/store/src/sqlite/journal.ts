@@ -52,8 +52,9 @@ export function journalTable(connection: Connection) {
   /** Logs with fresh entries. */
   const unfolded = new Set<Log>();
   let entries = 0;
-  /** The journal's rows that are not removed yet. */
+  /** The journal's rows that are not removed yet, and the bytes of all. */
   let rows: { id: number; bytes: number }[] = [];
+  let bytes = 0;
   let lastId = 0;
   let folded = 0;
   let knownVersion: number | null = null;
@@ -67,6 +68,7 @@ export function journalTable(connection: Connection) {
     unfolded.clear();
     entries = 0;
     rows = [];
+    bytes = 0;
     lastId = 0;
     folded = 0;
     knownVersion = null;
@@ -114,8 +116,8 @@ export function journalTable(connection: Connection) {
   /** Forgets the first `n` fresh entries. */
   function dropFresh(log: Log, n: number): void {
     if (n <= 0) return;
+    for (let i = 0; i < n; i++) log.freshIds.delete(log.fresh[i]!.hash);
     log.fresh = log.fresh.slice(n);
-    log.freshIds = new Set(log.fresh.map((ref) => ref.hash));
     entries -= n;
     if (log.fresh.length === 0) unfolded.delete(log);
   }
@@ -181,8 +183,9 @@ export function journalTable(connection: Connection) {
     }
   }
 
-  function addRow(id: number, bytes: number): void {
-    rows.push({ id, bytes });
+  function addRow(id: number, rowBytes: number): void {
+    rows.push({ id, bytes: rowBytes });
+    bytes += rowBytes;
     for (const batch of unnumbered) batch.journalId = id;
     unnumbered = [];
     lastId = id;
@@ -195,6 +198,7 @@ export function journalTable(connection: Connection) {
       dropFresh(log, n);
     }
     rows = rows.filter((row) => row.id > folded);
+    bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
     if (logs.size > maxLogs) for (const log of logs.values()) if (log.fresh.length === 0) logs.delete(log.key);
   }
 
@@ -250,7 +254,7 @@ export function journalTable(connection: Connection) {
     },
 
     /** What waits to be folded. */
-    unfolded: () => ({ logs: unfolded, entries, rows, upTo: lastId }),
+    unfolded: () => ({ logs: unfolded, entries, bytes, upTo: lastId }),
 
     /** All logs' entries up to `id` are in the blocks. */
     setFolded(id: number): void {

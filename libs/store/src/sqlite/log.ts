@@ -42,7 +42,7 @@ export function logTable({ db }: Connection, journal: Journal, roomExists: (key:
   }
 
   function foldedWithId(log: Log, batch: Batch, at: number, hash: number): { batch: Batch; at: number } | null {
-    for (const seq of blocks.seqsOfId(log.key, hash)) {
+    for (let seq = blocks.seqOfId(log.key, hash, 0); seq !== null; seq = blocks.seqOfId(log.key, hash, seq)) {
       const found = blocks.locate(log.key, seq);
       if (found !== null && sameId(found.batch, found.at, batch, at)) return found;
     }
@@ -83,13 +83,13 @@ export function logTable({ db }: Connection, journal: Journal, roomExists: (key:
     return "appended";
   }
 
-  /** Moves the log's fresh entries to the blocks; answers how many. */
-  function fold(log: Log): number {
+  /** Moves up to `limit` of the log's oldest fresh entries to the blocks; answers how many. */
+  function fold(log: Log, limit: number): number {
     const last = blocks.newest(log.key)?.last;
     const done = last === undefined ? 0 : Math.max(0, journal.freshIndex(log, last + 1));
-    const refs = log.fresh.slice(done);
+    const refs = log.fresh.slice(done, done + limit);
     if (refs.length > 0) blocks.append(log.key, refs);
-    journal.dropFresh(log, log.fresh.length);
+    journal.dropFresh(log, Math.min(log.fresh.length, done + refs.length));
     return refs.length;
   }
 
@@ -122,7 +122,7 @@ export function logTable({ db }: Connection, journal: Journal, roomExists: (key:
       const start = startOf(log);
       const to = Math.min(keepFromSeq, log.seq, start + limit);
       if (to <= start) return 0;
-      if (log.fresh.length > 0) fold(log);
+      if (log.fresh.length > 0) fold(log, log.fresh.length);
       blocks.trim(key, to);
       journal.trimFresh(log, to);
       const section = logSection("trim", key, to);

@@ -38,6 +38,7 @@ export function storeOperations(connection: Connection) {
 
   return {
     write: <T>(work: () => T): T => inStep(connection.write, work),
+    writeUnsynced: <T>(work: () => T): T => inStep(connection.writeUnsynced, work),
     read: <T>(work: () => T): T => inStep(connection.read, work),
 
     /** The bytes that the following appends speak of. */
@@ -85,14 +86,20 @@ export function storeOperations(connection: Connection) {
     },
 
     chores: {
-      unfoldedBytes: (): number => journal.unfolded().rows.reduce((sum, row) => sum + row.bytes, 0),
+      unfolded: (): { entries: number; bytes: number } => journal.unfolded(),
 
-      /** Folds logs until `entries` entries were moved or none is left; answers whether there is more to do. Within `write`. */
+      /**
+       * Folds until `entries` entries were moved, or all that the journal had when this fold began; answers whether there
+       * is more to do. Within a transaction.
+       */
       fold(entries: number): boolean {
         const { logs, upTo } = journal.unfolded();
         folding ??= { upTo, keys: Array.from(logs, ({ key }) => key) };
         for (let left = entries; left > 0 && folding.keys.length > 0; ) {
-          left -= log.fold(journal.log(folding.keys.pop()!));
+          const next = journal.log(folding.keys.at(-1)!);
+          left -= log.fold(next, left);
+          const oldest = next.fresh[0];
+          if (oldest === undefined || oldest.batch.journalId > folding.upTo) folding.keys.pop();
         }
         if (folding.keys.length > 0) return true;
         journal.setFolded(folding.upTo);
@@ -102,7 +109,7 @@ export function storeOperations(connection: Connection) {
 
       hasDeletedLogs: (): boolean => nextDeleted.get() !== undefined,
 
-      /** Removes some rows of a deleted room's log. Within `write`. */
+      /** Removes some rows of a deleted room's log. Within a transaction. */
       purge(rows: number): void {
         const row = nextDeleted.get() as { key: number } | undefined;
         if (row === undefined || !journal.blocks.purge(row.key, rows)) return;

@@ -25,7 +25,7 @@ function start(): void {
   const connection = openConnection(path, options);
   const store = storeOperations(connection);
   const { reads, writes } = store;
-  const chores = housekeeping(connection, store);
+  const chores = housekeeping(connection, store, path);
 
   const perform = (operations: object, { name, args }: Call<string>): unknown =>
     (operations as Record<string, (...args: unknown[]) => unknown>)[name]!(...args);
