@@ -7,7 +7,8 @@ import { openStore } from "../src/index.ts";
 
 const [url, writer, keyList] = process.argv.slice(2) as [string, string, string];
 const keys = keyList.split(",").map(Number);
-const store = await openStore(url);
+// Folds often, so that a kill finds it at that too.
+const store = await openStore(url, { sqlite: { foldBytes: 50_000 } });
 writeSync(1, "ready\n");
 
 for (let n = 0; ; n++) {

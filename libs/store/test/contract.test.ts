@@ -1,22 +1,30 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { storeContract } from "../src/contract/index.ts";
-import { openStore } from "../src/index.ts";
+import { type OpenContractStore, storeContract } from "../src/contract/index.ts";
+import { openStore, type Store } from "../src/index.ts";
+import type { SqliteOptions } from "../src/sqlite/sqlite-store.ts";
 
-storeContract("SQLite file", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "parley-store-"));
-  const url = `sqlite:${join(folder, "parley.db")}`;
-  const [store, second] = await Promise.all([openStore(url), openStore(url)]);
-  return {
-    store,
-    second,
-    async close() {
-      await Promise.all([store.close(), second.close()]);
-      await rm(folder, { recursive: true });
-    },
+/** Two stores on one file, each with its own way of folding the journal. */
+function onOneFile(...options: [SqliteOptions, SqliteOptions]): OpenContractStore {
+  return async () => {
+    const folder = await mkdtemp(join(tmpdir(), "parley-store-"));
+    const url = `sqlite:${join(folder, "parley.db")}`;
+    const [store, second] = (await Promise.all(options.map((sqlite) => openStore(url, { sqlite })))) as [Store, Store];
+    return {
+      store,
+      second,
+      async close() {
+        await Promise.all([store.close(), second.close()]);
+        await rm(folder, { recursive: true });
+      },
+    };
   };
-});
+}
+
+storeContract("SQLite file, all in the journal", onOneFile({}, {}));
+storeContract("SQLite file, folded at once", onOneFile({ foldBytes: 1 }, { foldBytes: 1 }));
+storeContract("SQLite file, folded now and then by one of two", onOneFile({ foldBytes: 5_000 }, {}));
 
 storeContract("SQLite in memory, one store for both", async () => {
   const store = await openStore("sqlite::memory:");

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
+import type { Worker } from "node:worker_threads";
 import { entries, entry } from "../src/contract/samples.ts";
 import { openStore, type Store, StoreUnavailable } from "../src/index.ts";
 import { freshFile, makeRooms } from "./fresh-file.ts";
@@ -129,6 +130,32 @@ test("a call that can't be right fails alone; what shares its transaction goes o
   assert.equal(bad.status, "rejected");
   assert.ok(!(bad.reason instanceof StoreUnavailable));
   assert.deepEqual(alsoGood, { status: "fulfilled", value: ["appended"] });
+});
+
+test("when the store's thread dies, what was under way is StoreUnavailable, and a new thread goes on", async (t) => {
+  const threads: Worker[] = [];
+  const remember = (worker: Worker) => threads.push(worker);
+  process.on("worker", remember);
+  t.after(() => process.off("worker", remember));
+  const store = await open(t, await freshFile(t));
+  const [key] = (await makeRooms(store, 1)) as [number];
+  await store.log.append([{ key, entries: entries(1, 10) }]);
+  const underWay = store.log.append([{ key, entries: entries(11, 20) }]);
+  const [, refused] = await Promise.allSettled([threads[0]!.terminate(), underWay]);
+  if (refused.status === "rejected") assert.ok(refused.reason instanceof StoreUnavailable);
+  for (let up = false; !up; ) {
+    up = await store.ping().then(
+      () => true,
+      (error) => {
+        assert.ok(error instanceof StoreUnavailable);
+        return new Promise<boolean>((resolve) => setTimeout(resolve, 5, false));
+      },
+    );
+  }
+  const [head] = await store.log.heads([key]);
+  assert.ok(head?.seq === 10 || head?.seq === 20);
+  const next = head.seq + 1;
+  assert.deepEqual(await store.log.append([{ key, entries: entries(next, next) }]), ["appended"]);
 });
 
 test("what can't be opened is StoreUnavailable, what can't be right is a plain error that says what to do", async (t) => {

@@ -1,6 +1,7 @@
 import { after, before, describe } from "node:test";
 import type { Store } from "../store.ts";
 import { logContract } from "./log-contract.ts";
+import { logModelContract } from "./log-model-contract.ts";
 import { roomsContract } from "./rooms-contract.ts";
 import { unreadContract } from "./unread-contract.ts";
 import { usersContract } from "./users-contract.ts";
@@ -32,6 +33,7 @@ export function storeContract(name: string, open: OpenContractStore): void {
       },
     };
     logContract(stores);
+    logModelContract(stores);
     writersContract(stores);
     roomsContract(stores);
     unreadContract(stores);

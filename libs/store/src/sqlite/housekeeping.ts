@@ -2,8 +2,6 @@ import { checkpoints } from "./checkpoints.ts";
 import type { Connection } from "./connection.ts";
 import type { StoreOperations } from "./operations.ts";
 
-/** Bytes in the journal from which it is folded even under load; each process holds as much in memory. */
-const foldBytes = 16 * 1_048_576;
 /** Entries folded in one transaction at least: other work waits for that long, about 2 ms. */
 const foldSlice = 500;
 /** Rows of a deleted log that go in one transaction. */
@@ -12,8 +10,18 @@ const purgeRows = 500;
 const tidyAfterMs = 5_000;
 const restMs = 10;
 
+export interface HousekeepingOptions {
+  path: string;
+  /** Bytes in the journal from which it is folded even under load; each process holds as much in memory. */
+  foldBytes: number;
+}
+
 /** What the thread does between requests: folding, checkpoints, removing the logs of deleted rooms. */
-export function housekeeping(connection: Connection, { writeUnsynced, chores }: StoreOperations, path: string) {
+export function housekeeping(
+  connection: Connection,
+  { writeUnsynced, chores }: StoreOperations,
+  { path, foldBytes }: HousekeepingOptions,
+) {
   const { afterWrite, whenIdle, close } = checkpoints(connection, path);
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Number.POSITIVE_INFINITY;

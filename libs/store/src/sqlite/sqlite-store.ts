@@ -6,6 +6,11 @@ export interface SqliteOptions {
   busyTimeoutMs?: number;
   /** The file's size at most, in pages of 4 KiB; no bound unless set. */
   maxPages?: number;
+  /**
+   * Appends wait in a journal until there are this many bytes of them, and are then sorted into the rooms' blocks. More
+   * costs memory in each process, less costs writes; 16 MiB unless set.
+   */
+  foldBytes?: number;
 }
 
 /** The SQLite adapter of Store; `path` is absolute or ":memory:". Rejects with StoreUnavailable when it can't be opened. */
@@ -14,6 +19,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     path,
     busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
     maxPages: options.maxPages ?? null,
+    foldBytes: options.foldBytes ?? 16 * 1_048_576,
   });
   return {
     log: {

@@ -5,16 +5,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { StoreUnavailable } from "../store.ts";
 import { type ConnectionOptions, openConnection } from "./connection.ts";
-import { housekeeping } from "./housekeeping.ts";
+import { type HousekeepingOptions, housekeeping } from "./housekeeping.ts";
 import { storeOperations } from "./operations.ts";
 import type { Call, Opened, Request, Response, Result } from "./wire.ts";
 
-export interface ThreadOptions extends ConnectionOptions {
-  path: string;
-}
+export interface ThreadOptions extends ConnectionOptions, HousekeepingOptions {}
 
 const port = parentPort!;
-const { path, ...options } = workerData as ThreadOptions;
+const options = workerData as ThreadOptions;
 
 function failure(error: unknown): { ok: false; unavailable: boolean; error: unknown } {
   const unavailable = error instanceof StoreUnavailable;
@@ -22,10 +20,10 @@ function failure(error: unknown): { ok: false; unavailable: boolean; error: unkn
 }
 
 function start(): void {
-  const connection = openConnection(path, options);
+  const connection = openConnection(options.path, options);
   const store = storeOperations(connection);
   const { reads, writes } = store;
-  const chores = housekeeping(connection, store, path);
+  const chores = housekeeping(connection, store, options);
 
   const perform = (operations: object, { name, args }: Call<string>): unknown =>
     (operations as Record<string, (...args: unknown[]) => unknown>)[name]!(...args);
