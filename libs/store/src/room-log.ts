@@ -34,7 +34,10 @@ export interface NewEntry {
 export interface RoomAppend {
   key: number;
   entries: NewEntry[];
-  /** Bodies to be replaced in the same step (a deletion blanks what it deletes): seq → new body, marked deleted. */
+  /**
+   * Bodies to be replaced in the same step (a deletion blanks what it deletes): seq → new body, marked deleted.
+   * Those of entries that are forgotten already are passed over.
+   */
   redactions?: { seq: number; body: string }[];
 }
 

@@ -66,6 +66,8 @@ export interface RoomStore {
   /**
    * Makes or changes a record, and answers the whole of it, and whether the user was a member before.
    * A new record is {role:"member", member:true, mutedUntilMs:0, banned:false, lastRead:0, lastReadCount:0} and `changes`.
+   * `atMs` becomes joinedAtMs of a new record, and of one that becomes a member's again. In a room that was deleted
+   * meanwhile nothing is kept; the answer is as if the deletion had come after.
    */
   putMember(
     key: number,
@@ -73,7 +75,7 @@ export interface RoomStore {
     changes: MemberChanges,
     atMs: number,
   ): Promise<{ member: MemberRecord; wasMember: boolean }>;
-  /** Ends a membership; a ban, a mute stays. Answers whether the user was a member. */
+  /** Ends a membership; a ban, a mute stays, role and read mark do not. Answers whether the user was a member. */
   removeMember(key: number, user: string): Promise<boolean>;
   /** Members (member:true), ascending by user id, ids > after. */
   members(key: number, options: { after: string | null; limit: number }): Promise<MemberRecord[]>;
@@ -84,7 +86,7 @@ export interface RoomStore {
   roomsOf(user: string, options: { after: string | null; limit: number }): Promise<Membership[]>;
   /**
    * Moves a member's read mark forward to (seq, count); a lower one changes nothing.
-   * Answers the mark that is then in force, null for nobody's.
+   * Answers the mark that is then in force, null for who is no member.
    */
   markRead(key: number, user: string, seq: number, count: number): Promise<{ seq: number; count: number } | null>;
   /**

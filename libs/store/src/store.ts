@@ -2,13 +2,19 @@ import type { RoomLog } from "./room-log.ts";
 import type { RoomStore } from "./rooms.ts";
 import type { UserStore } from "./users.ts";
 
-/** Everything a service may ask of a store. */
+/**
+ * Everything a service may ask of a store.
+ *
+ * Names and ids have one character at least and never U+0000; where they ascend, it is by code point (by their UTF-8
+ * bytes). Every call may reject with StoreUnavailable.
+ */
 export interface Store {
   log: RoomLog;
   rooms: RoomStore;
   users: UserStore;
   /** Rejects with StoreUnavailable when the store can't be written to. */
   ping(): Promise<void>;
+  /** Resolves once all that was asked for is answered; what is asked for afterwards is StoreUnavailable. */
   close(): Promise<void>;
 }
 

@@ -132,6 +132,22 @@ test("a call that can't be right fails alone; what shares its transaction goes o
   assert.deepEqual(alsoGood, { status: "fulfilled", value: ["appended"] });
 });
 
+test("[R1] what is redacted while the journal is being folded is not lost with the journal's rows", async (t) => {
+  const url = await freshFile(t);
+  const store = await openStore(url, { sqlite: { foldBytes: 1 } });
+  const [key] = (await makeRooms(store, 1)) as [number];
+  // Folded in steps of 500: the second ends right before the redacted entry, which is newer than the fold.
+  await store.log.append([{ key, entries: entries(1, 1_200) }]);
+  await store.log.append([{ key, entries: entries(1_201, 1_201), redactions: [{ seq: 1_001, body: "{}" }] }]);
+  await store.close();
+  const again = await open(t, url);
+  const rows = await again.log.readAfter(key, 0, 2_000);
+  assert.deepEqual(
+    rows,
+    entries(1, 1_201).map(({ seq, body }) => ({ seq, body: seq === 1_001 ? "{}" : body })),
+  );
+});
+
 test("when the store's thread dies, what was under way is StoreUnavailable, and a new thread goes on", async (t) => {
   const threads: Worker[] = [];
   const remember = (worker: Worker) => threads.push(worker);
@@ -186,10 +202,12 @@ test("a file made by a newer version is refused", async (t) => {
   await assert.rejects(openStore(url), /newer Parley/);
 });
 
-test("after close every call is StoreUnavailable, and close may be called again", async (t) => {
+test("close answers what was asked for; after it every call is StoreUnavailable", async (t) => {
   const store = await openStore(await freshFile(t));
-  await store.close();
-  await store.close();
+  const [key] = (await makeRooms(store, 1)) as [number];
+  const underWay = [1, 2, 3].map((seq) => store.log.append([{ key, entries: entries(seq, seq) }]));
+  await Promise.all([store.close(), store.close()]);
+  assert.deepEqual((await Promise.all(underWay)).flat(), ["appended", "appended", "appended"]);
   await assert.rejects(store.ping(), StoreUnavailable);
 });
 

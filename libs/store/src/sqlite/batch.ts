@@ -68,7 +68,8 @@ export function batchWriter(): BatchWriter {
       throw new RangeError("An entry's sender and clientMessageId have 65,535 bytes at most");
     }
     view.setUint32(end, recordHeaderBytes + written, true);
-    view.setUint32(end + 4, entry.seq, true);
+    // A number beyond the last is a conflict like any that does not follow the head; it must not wrap to one that does.
+    view.setUint32(end + 4, Math.min(entry.seq, 0xffffffff), true);
     view.setUint32(end + 8, entry.count, true);
     view.setUint32(end + 12, entry.target ?? 0, true);
     view.setFloat64(end + 16, entry.digest, true);

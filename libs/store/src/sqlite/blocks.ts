@@ -25,7 +25,6 @@ export interface RecordRef {
 interface BlockRow {
   first: number;
   last: number;
-  count_before: number;
   count: number;
   max_at: number;
   records: Uint8Array;
@@ -40,7 +39,6 @@ const growBelowBytes = 4_096;
 /** Rows of `ids` that go in with one statement. */
 const idRows = 32;
 
-/** What happens to be a message adds one to the count. */
 const isMessage = (batch: Batch, at: number): boolean => recordKind(batch, at) === entryKinds.message;
 
 /** Calls `visit` with the place of each record, in order, until it answers false. */
@@ -62,14 +60,14 @@ function placeOf(records: Batch, seq: number): number {
 
 /** The logs' entries in the form in which they stay: blocks by room, and what finds entries in them. */
 export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: number) => number) {
-  const columns = "first, last, count_before, count, max_at, records";
+  const columns = "first, last, count, max_at, records";
   const newest = db.prepare(
-    "SELECT first, last, count, count_before, max_at, length(records) AS bytes FROM blocks WHERE key = ? ORDER BY first DESC LIMIT 1",
+    "SELECT first, last, count, length(records) AS bytes FROM blocks WHERE key = ? ORDER BY first DESC LIMIT 1",
   );
-  const oldest = db.prepare("SELECT first, count_before FROM blocks WHERE key = ? ORDER BY first LIMIT 1");
+  const oldest = db.prepare("SELECT first FROM blocks WHERE key = ? ORDER BY first LIMIT 1");
   const holding = db.prepare(`SELECT ${columns} FROM blocks WHERE key = ? AND first <= ? ORDER BY first DESC LIMIT 1`);
   const following = db.prepare(`SELECT ${columns} FROM blocks WHERE key = ? AND first > ? ORDER BY first LIMIT 1`);
-  const put = db.prepare(`INSERT OR REPLACE INTO blocks (key, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`);
+  const put = db.prepare(`INSERT OR REPLACE INTO blocks (key, ${columns}) VALUES (?, ?, ?, ?, ?, ?)`);
   const remove = db.prepare("DELETE FROM blocks WHERE key = ? AND first = ?");
   const since = db.prepare(`SELECT ${columns} FROM blocks WHERE key = ? AND max_at >= ? ORDER BY first LIMIT 1`);
 
@@ -91,18 +89,15 @@ export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: numbe
   const edits = db.prepare("SELECT seq FROM edits WHERE key = ? AND target = ? ORDER BY seq");
   const removeEdit = db.prepare("DELETE FROM edits WHERE key = ? AND target = ? AND seq = ?");
 
-  const purges = ["blocks", "ids", "sent", "edits"].map((table) => {
-    const primaryKey = {
-      blocks: "key, first",
-      ids: "key, hash, seq",
-      sent: "key, sender, seq",
-      edits: "key, target, seq",
-    };
-    const columns = primaryKey[table as keyof typeof primaryKey];
-    return db.prepare(
-      `DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE key = ? LIMIT ?)`,
-    );
-  });
+  const primaryKeys = {
+    blocks: "key, first",
+    ids: "key, hash, seq",
+    sent: "key, sender, seq",
+    edits: "key, target, seq",
+  };
+  const purges = Object.entries(primaryKeys).map(([table, columns]) =>
+    db.prepare(`DELETE FROM ${table} WHERE (${columns}) IN (SELECT ${columns} FROM ${table} WHERE key = ? LIMIT ?)`),
+  );
 
   const blockHolding = (key: number, seq: number): BlockRow | null => {
     const row = holding.get(key, seq) as unknown as BlockRow | undefined;
@@ -145,7 +140,6 @@ export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: numbe
       key,
       grown?.first ?? recordSeq(batch, at),
       recordSeq(lastBatch, lastAt),
-      grown?.count_before ?? recordCount(batch, at) - Number(isMessage(batch, at)),
       recordCount(lastBatch, lastAt),
       maxAtMs,
       Buffer.concat(pieces),
@@ -155,17 +149,15 @@ export function blocksTable({ db }: Connection, hashOf: (batch: Batch, at: numbe
 
   /** Writes a block anew with other records, of which the first may be another. */
   function rewrite(key: number, row: BlockRow, records: Buffer): void {
-    const batch = batchOf(records, 0);
-    const first = recordSeq(batch, 0);
-    const countBefore = recordCount(batch, 0) - Number(isMessage(batch, 0));
+    const first = recordSeq(batchOf(records, 0), 0);
     if (first !== row.first) remove.run(key, row.first);
-    put.run(key, first, row.last, countBefore, row.count, row.max_at, records);
+    put.run(key, first, row.last, row.count, row.max_at, records);
   }
 
   return {
-    /** Of all blocks of a log; null when it has none. */
+    /** The newest and the oldest block of a log, if it has any. */
     newest: (key: number) => newest.get(key) as { last: number; count: number } | undefined,
-    oldest: (key: number) => oldest.get(key) as { first: number; count_before: number } | undefined,
+    oldest: (key: number) => oldest.get(key) as { first: number } | undefined,
 
     /** Adds records which follow what is there. */
     append(key: number, refs: RecordRef[]): void {

@@ -39,7 +39,11 @@ export function checkpoints({ db }: Connection, path: string): Checkpoints {
     started.on("message", () => {
       copying = false;
       // What was written meanwhile is little, and once it is copied too, the next write begins the log anew.
-      if (pages().log > restartPages) here.get();
+      try {
+        if (pages().log > restartPages) here.get();
+      } catch {
+        // As in copy.
+      }
     });
     // It could not open the file, say: the next need starts another.
     started.on("error", () => {});
@@ -51,7 +55,12 @@ export function checkpoints({ db }: Connection, path: string): Checkpoints {
   }
 
   function copy(fromPages: number): void {
-    if (copying || pages().waiting < fromPages) return;
+    try {
+      if (copying || pages().waiting < fromPages) return;
+    } catch {
+      // The file can't be read now; requests say so to whoever asks, and a later look may do better.
+      return;
+    }
     copying = true;
     worker ??= start();
     worker.postMessage("checkpoint");

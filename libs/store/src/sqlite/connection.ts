@@ -23,7 +23,7 @@ export interface Connection {
 
 /** Throws StoreUnavailable when the file can't be opened. */
 export function openConnection(path: string, options: ConnectionOptions): Connection {
-  const db = rethrowing(() => new DatabaseSync(path));
+  const db = unavailableIfFile(() => new DatabaseSync(path));
   try {
     untilFree(options.busyTimeoutMs, () => {
       // FULL: the log is synced at each commit. Automatic checkpoints run inside COMMIT, so the thread makes its own.
@@ -41,33 +41,43 @@ export function openConnection(path: string, options: ConnectionOptions): Connec
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
 
-  function transaction<T>(start: typeof begin, work: () => T): T {
-    untilFree(options.busyTimeoutMs, () => start.run());
-    return rethrowing(() => {
-      try {
-        const result = work();
-        commit.run();
-        return result;
-      } catch (error) {
-        // SQLite ends some transactions by itself (disk full, I/O error), others stay open.
-        if (db.isTransaction) rollback.run();
-        throw error;
-      }
+  function finish<T>(work: () => T): T {
+    try {
+      const result = work();
+      commit.run();
+      return result;
+    } catch (error) {
+      // SQLite ends some transactions by itself (disk full, I/O error), others stay open.
+      if (db.isTransaction) rollback.run();
+      throw error;
+    }
+  }
+
+  function write<T>(work: () => T): T {
+    untilFree(options.busyTimeoutMs, () => beginImmediate.run());
+    return unavailableIfFile(() => finish(work));
+  }
+
+  // A plain BEGIN takes its snapshot with the first read: that may find the file locked, by a process that recovers it.
+  function read<T>(work: () => T): T {
+    return untilFree(options.busyTimeoutMs, () => {
+      begin.run();
+      return finish(work);
     });
   }
 
   const connection: Connection = {
     db,
-    write: (work) => transaction(beginImmediate, work),
+    write,
     writeUnsynced(work) {
       db.exec("PRAGMA synchronous = NORMAL");
       try {
-        return transaction(beginImmediate, work);
+        return write(work);
       } finally {
         db.exec("PRAGMA synchronous = FULL");
       }
     },
-    read: (work) => transaction(begin, work),
+    read,
     close: () => db.close(),
   };
   try {
@@ -79,9 +89,10 @@ export function openConnection(path: string, options: ConnectionOptions): Connec
   return connection;
 }
 
+const busyCode = 5;
 /** SQLite's primary result codes which say that the file can't be used now, not that a statement is wrong. */
 const unavailableCodes = new Map([
-  [5, "is locked by another process"],
+  [busyCode, "is locked by another process"],
   [6, "is locked"],
   [7, "ran out of memory"],
   [8, "can't be written to"],
@@ -99,7 +110,7 @@ function primaryCode(error: unknown): number | null {
 }
 
 /** SQLite's errors about the file become StoreUnavailable with the cause kept; all others pass as they are. */
-export function rethrowing<T>(work: () => T): T {
+function unavailableIfFile<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -112,18 +123,16 @@ export function rethrowing<T>(work: () => T): T {
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** SQLite's own back-off sleeps up to 100 ms while a commit takes 0.2 ms: look again soon, with jitter. */
-export function untilFree<T>(timeoutMs: number, work: () => T): T {
+function untilFree<T>(timeoutMs: number, work: () => T): T {
   const deadline = performance.now() + timeoutMs;
-  for (let waitMs = 0.2; ; waitMs = Math.min(2, waitMs * 1.5)) {
-    try {
-      return work();
-    } catch (error) {
-      const busy = primaryCode(error) === 5;
-      if (!busy || performance.now() >= deadline)
-        return rethrowing(() => {
-          throw error;
-        });
-      Atomics.wait(sleeper, 0, 0, waitMs * (0.5 + Math.random()));
+  return unavailableIfFile(() => {
+    for (let waitMs = 0.2; ; waitMs = Math.min(2, waitMs * 1.5)) {
+      try {
+        return work();
+      } catch (error) {
+        if (primaryCode(error) !== busyCode || performance.now() >= deadline) throw error;
+        Atomics.wait(sleeper, 0, 0, waitMs * (0.5 + Math.random()));
+      }
     }
-  }
+  });
 }

@@ -131,7 +131,8 @@ export function journalTable(connection: Connection) {
     const ref = log.fresh[index];
     if (ref === undefined) return;
     const record = redactedRecord(ref.batch, ref.at, batch, at);
-    unnumbered.push(record);
+    // It keeps the number of the row which has the entry, not the redaction: by that row it is folded.
+    if (record.journalId === 0) unnumbered.push(record);
     log.fresh[index] = { batch: record, at: 0, hash: ref.hash };
   }
 

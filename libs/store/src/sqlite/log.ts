@@ -85,8 +85,11 @@ export function logTable({ db }: Connection, journal: Journal, roomExists: (key:
 
   /** Moves up to `limit` of the log's oldest fresh entries to the blocks; answers how many. */
   function fold(log: Log, limit: number): number {
+    if (log.fresh.length === 0) return 0;
     const last = blocks.newest(log.key)?.last;
-    const done = last === undefined ? 0 : Math.max(0, journal.freshIndex(log, last + 1));
+    const done = last === undefined ? 0 : journal.freshIndex(log, last + 1);
+    if (done < 0)
+      throw new Error(`Entries of log ${log.key} after ${last} are neither in the journal nor in the blocks`);
     const refs = log.fresh.slice(done, done + limit);
     if (refs.length > 0) blocks.append(log.key, refs);
     journal.dropFresh(log, Math.min(log.fresh.length, done + refs.length));
@@ -122,7 +125,7 @@ export function logTable({ db }: Connection, journal: Journal, roomExists: (key:
       const start = startOf(log);
       const to = Math.min(keepFromSeq, log.seq, start + limit);
       if (to <= start) return 0;
-      if (log.fresh.length > 0) fold(log, log.fresh.length);
+      fold(log, log.fresh.length);
       blocks.trim(key, to);
       journal.trimFresh(log, to);
       const section = logSection("trim", key, to);

@@ -1,4 +1,4 @@
-import { type Batch, batchOf } from "./batch.ts";
+import { batchOf } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { journalTable } from "./journal.ts";
 import { logTable } from "./log.ts";
@@ -16,7 +16,7 @@ export function storeOperations(connection: Connection) {
   const nextDeleted = db.prepare("SELECT key FROM deleted_logs LIMIT 1");
   const purged = db.prepare("DELETE FROM deleted_logs WHERE key = ?");
 
-  let batch: Batch = batchOf(new Uint8Array(0), 0);
+  let received = new Uint8Array(0);
   /** The fold under way: logs to be folded before the journal's rows up to `upTo` can go. */
   let folding: { upTo: number; keys: number[] } | null = null;
 
@@ -42,12 +42,12 @@ export function storeOperations(connection: Connection) {
     read: <T>(work: () => T): T => inStep(connection.read, work),
 
     /** The bytes that the following appends speak of. */
-    receive(bytes: Uint8Array): void {
-      batch = batchOf(bytes, 0);
+    receive(bytes: Uint8Array<ArrayBuffer>): void {
+      received = bytes;
     },
 
     writes: {
-      append: (start: number, sections: number) => log.append(batch, start, sections),
+      append: (start: number, sections: number) => log.append(batchOf(received, 0), start, sections),
       trim: log.trim,
       createRoom: rooms.create,
       changeRoom: rooms.change,

@@ -48,13 +48,11 @@ const migrations = [
   CREATE TABLE log_state (id INTEGER PRIMARY KEY CHECK (id = 1), folded INTEGER NOT NULL, salt INTEGER NOT NULL);
   INSERT INTO log_state VALUES (1, 0, abs(random() % 2147483647));
 
-  -- Entries \`first\` to \`last\` of a log, as records one after the other (batch.ts). The counts are those of messages
-  -- before \`first\` and up to \`last\`.
+  -- Entries \`first\` to \`last\` of a log, as records one after the other (batch.ts); \`count\` is that of \`last\`.
   CREATE TABLE blocks (
     key INTEGER NOT NULL,
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
-    count_before INTEGER NOT NULL,
     count INTEGER NOT NULL,
     max_at INTEGER NOT NULL,
     records BLOB NOT NULL,
@@ -67,7 +65,7 @@ const migrations = [
     seq INTEGER NOT NULL,
     PRIMARY KEY (key, hash, seq)
   ) WITHOUT ROWID;
-  -- For each block and sender of a message in it: the seq of the sender's last message there, and how many they had sent by then.
+  -- For each sender and fold, in the block it wrote: the seq of the sender's last message, and how many there were by then.
   CREATE TABLE sent (
     key INTEGER NOT NULL,
     sender TEXT NOT NULL,

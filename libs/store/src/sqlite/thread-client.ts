@@ -43,29 +43,46 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
   const batch = batchWriter();
   /** Those whose request is with the thread, in the order of its answers. */
   let underWay: Waiting[] = [];
+  let answered = 0;
   let worker: Worker | null = null;
   let flushing = false;
   let busy = true;
-  let closed = false;
+  let closing: Promise<void> | null = null;
+  /** Set by close: called when all that was asked for has its answer. */
+  let whenIdle: (() => void) | null = null;
 
   function fail(error: StoreUnavailable): void {
-    const all = [...underWay, ...writes.waiting, ...reads.waiting];
+    const all = [...underWay.slice(answered), ...writes.waiting, ...reads.waiting];
     underWay = [];
     writes = emptyQueue();
     reads = emptyQueue();
     batch.take();
     for (const { reject } of all) reject(error);
+    whenIdle?.();
   }
 
   function flush(): void {
     flushing = false;
-    if (busy || worker === null || writes.calls.length + reads.calls.length === 0) return;
+    if (busy || worker === null) return;
+    if (writes.calls.length + reads.calls.length === 0) {
+      whenIdle?.();
+      return;
+    }
     busy = true;
+    answered = 0;
     underWay = writes.waiting.concat(reads.waiting);
     const request = { batch: batch.take(), writes: writes.calls, reads: reads.calls } as Request;
     writes = emptyQueue();
     reads = emptyQueue();
-    worker.postMessage(request, [request.batch.buffer as ArrayBuffer]);
+    try {
+      worker.postMessage(request, [request.batch.buffer]);
+    } catch (error) {
+      // Somebody passed what can't be copied to a thread.
+      const refused = underWay;
+      underWay = [];
+      busy = false;
+      for (const { reject } of refused) reject(error);
+    }
   }
 
   function settle(result: Result, waiting: Waiting): void {
@@ -74,8 +91,9 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
   }
 
   function onResponse(response: Response): void {
-    for (const result of response.results) settle(result, underWay.shift()!);
+    for (const result of response.results) settle(result, underWay[answered++]!);
     if (!response.done) return;
+    underWay = [];
     busy = false;
     flush();
   }
@@ -106,7 +124,7 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
       if (worker === started) worker = null;
       const error = new StoreUnavailable("The store's thread ended", { cause });
       reject(error);
-      if (!closed) fail(error);
+      fail(error);
     });
     return promise;
   }
@@ -119,7 +137,7 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
 
   /** Throws when there is no thread to ask, and there won't be one in a moment. */
   function ensureThread(): void {
-    if (closed) throw new StoreUnavailable("The store is closed");
+    if (closing !== null) throw new StoreUnavailable("The store is closed");
     if (worker !== null) return;
     if (performance.now() < relaunchAt) throw new StoreUnavailable("The store's thread is down");
     relaunch();
@@ -135,6 +153,21 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
       queueMicrotask(flush);
     }
     return promise;
+  }
+
+  /** All that was asked for is answered first. */
+  async function close(): Promise<void> {
+    if (worker !== null) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      whenIdle = resolve;
+      flush();
+      await promise;
+    }
+    const ended = worker;
+    if (ended === null) return;
+    const exit = new Promise((resolve) => ended.once("exit", resolve));
+    ended.postMessage("close");
+    await exit;
   }
 
   await launch();
@@ -154,15 +187,9 @@ export async function startThread(options: ThreadOptions): Promise<ThreadClient>
       ensureThread();
       return ask(reads, name, args) as Promise<never>;
     },
-    async close() {
-      if (closed) return;
-      closed = true;
-      const ended = worker;
-      if (ended === null) return;
-      const exit = new Promise((resolve) => ended.once("exit", resolve));
-      ended.postMessage("close");
-      await exit;
-      fail(new StoreUnavailable("The store was closed"));
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Reads, Writes } from "./operations.ts";
 /** What goes between a store and its thread. One request is under way at a time; its answers come in the order asked. */
 export interface Request {
   /** The sections of all appends among the writes (batch.ts). */
-  batch: Uint8Array;
+  batch: Uint8Array<ArrayBuffer>;
   writes: Call<keyof Writes>[];
   reads: Call<keyof Reads>[];
 }
