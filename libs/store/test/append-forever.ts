@@ -8,7 +8,7 @@ import { openStore } from "../src/index.ts";
 const [url, writer, keyList] = process.argv.slice(2) as [string, string, string];
 const keys = keyList.split(",").map(Number);
 // Folds often, so that a kill finds it at that too.
-const store = await openStore(url, { sqlite: { foldBytes: 50_000 } });
+const store = await openStore(url, { sqlite: { foldBytes: 50_000, foldEntries: 20 } });
 writeSync(1, "ready\n");
 
 for (let n = 0; ; n++) {

@@ -24,7 +24,7 @@ function onOneFile(...options: [SqliteOptions, SqliteOptions]): OpenContractStor
 
 storeContract("SQLite file, all in the journal", onOneFile({}, {}));
 storeContract("SQLite file, folded at once", onOneFile({ foldBytes: 1 }, { foldBytes: 1 }));
-storeContract("SQLite file, folded now and then by one of two", onOneFile({ foldBytes: 5_000 }, {}));
+storeContract("SQLite file, folded in small steps by one of two", onOneFile({ foldBytes: 5_000, foldEntries: 7 }, {}));
 
 storeContract("SQLite in memory, one store for both", async () => {
   const store = await openStore("sqlite::memory:");

@@ -2,8 +2,6 @@ import { checkpoints } from "./checkpoints.ts";
 import type { Connection } from "./connection.ts";
 import type { StoreOperations } from "./operations.ts";
 
-/** Entries folded in one transaction at least: other work waits for that long, about 2 ms. */
-const foldSlice = 500;
 /** Rows of a deleted log that go in one transaction. */
 const purgeRows = 500;
 /** So long after the first write the thread tidies up, however little there is; in between it rests for a moment. */
@@ -14,13 +12,15 @@ export interface HousekeepingOptions {
   path: string;
   /** Bytes in the journal from which it is folded even under load; each process holds as much in memory. */
   foldBytes: number;
+  /** Entries folded in one transaction at least; other work waits meanwhile. */
+  foldEntries: number;
 }
 
 /** What the thread does between requests: folding, checkpoints, removing the logs of deleted rooms. */
 export function housekeeping(
   connection: Connection,
   { writeUnsynced, chores }: StoreOperations,
-  { path, foldBytes }: HousekeepingOptions,
+  { path, foldBytes, foldEntries }: HousekeepingOptions,
 ) {
   const { afterWrite, whenIdle, close } = checkpoints(connection, path);
   let timer: NodeJS.Timeout | undefined;
@@ -33,7 +33,7 @@ export function housekeeping(
   function foldSome(): void {
     try {
       const came = chores.unfolded().entries - left;
-      folding = writeUnsynced(() => chores.fold(Math.max(foldSlice, folding ? 2 * came : 0)));
+      folding = writeUnsynced(() => chores.fold(Math.max(foldEntries, folding ? 2 * came : 0)));
       left = chores.unfolded().entries;
     } catch {
       folding = false;

@@ -11,6 +11,8 @@ export interface SqliteOptions {
    * costs memory in each process, less costs writes; 16 MiB unless set.
    */
   foldBytes?: number;
+  /** Entries sorted in one step at least; 500 unless set, for which other calls wait about 2 ms. */
+  foldEntries?: number;
 }
 
 /** The SQLite adapter of Store; `path` is absolute or ":memory:". Rejects with StoreUnavailable when it can't be opened. */
@@ -20,6 +22,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
     maxPages: options.maxPages ?? null,
     foldBytes: options.foldBytes ?? 16 * 1_048_576,
+    foldEntries: options.foldEntries ?? 500,
   });
   return {
     log: {
