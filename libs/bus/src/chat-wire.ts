@@ -34,7 +34,7 @@ export type ChatAsk =
   | { kind: "rooms"; user: Actor; next: string | null }
   /** Entries after `after`, as fan-out records. Answer `bytes`. */
   | { kind: "fill"; room: string; after: number }
-  /** Answer json: `[[epochTag, seq] | null, …]` in the order of the rooms. */
+  /** Answer json: `[[key, seq] | null, …]` in the order of the rooms. */
   | { kind: "heads"; rooms: string[] }
   /** Answer json: `[unread, …]` in the order of the items. */
   | { kind: "unread"; items: { room: string; user: string }[] };
@@ -44,8 +44,8 @@ export type ChatRequest = ChatSend | ChatAsk;
 export type ChatAnswer =
   | { kind: "sent"; seq: number; atMs: number; duplicate: boolean }
   | { kind: "json"; json: string }
-  /** `json` is the reply's data; head and tag are for the gateway. */
-  | { kind: "joined"; tag: number; head: number; json: string }
+  /** `json` is the reply's data; the room's key and head are for the gateway. */
+  | { kind: "joined"; key: number; head: number; json: string }
   | { kind: "bytes"; bytes: Uint8Array }
   | { kind: "refused"; code: ErrorCode; error: string };
 
@@ -92,7 +92,7 @@ export function encodeChatAnswer(writer: ByteWriter, answer: ChatAnswer): void {
       break;
     case "joined":
       writer.u8(4);
-      writer.u32(answer.tag);
+      writer.f64(answer.key);
       writer.f64(answer.head);
       writer.string(answer.json);
       break;
@@ -116,7 +116,7 @@ export function decodeChatAnswer(reader: ByteReader): ChatAnswer {
     case 3:
       return { kind: "json", json: reader.string() };
     case 4:
-      return { kind: "joined", tag: reader.u32(), head: reader.f64(), json: reader.string() };
+      return { kind: "joined", key: reader.f64(), head: reader.f64(), json: reader.string() };
     case 5:
       // A copy: the bytes belong to the connection's buffer, and whoever asked keeps them.
       return { kind: "bytes", bytes: Uint8Array.from(reader.bytes()) };

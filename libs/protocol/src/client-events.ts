@@ -24,6 +24,7 @@ export type ClientEvent =
   | {
       event: "Register";
       token: string | null;
+      guest: boolean;
       name: string | null;
       /** JSON text of an object, or null. */
       infoJson: string | null;
@@ -114,7 +115,7 @@ function readRegister(fields: Fields): ClientEvent {
   if (presence !== "all" && presence !== "rooms" && presence !== "none")
     throw new Refusal("bad_request", 'presence must be "all", "rooms" or "none"');
   const name = optional(fields.name, (value) => checkName(value, "name", limits.userNameChars));
-  return { event: "Register", token, name, infoJson, rooms, presence };
+  return { event: "Register", token, guest, name, infoJson, rooms, presence };
 }
 
 function readSend(fields: Fields): SendMessage {

@@ -46,7 +46,7 @@ export async function joinRoom(deps: Deps, user: Actor, resume: Resume, quiet: b
   const head = await headOf(deps, state);
   const caught = await catchUp(deps, state, resume, head);
   const json = `{"room":${state.nameJson},"head":${head.seq},"epoch":"${epochOf(state.key)}","role":"${role}","members":${state.memberCount},${caught}}`;
-  return { kind: "joined", tag: state.tag, head: head.seq, json };
+  return { kind: "joined", key: state.key, head: head.seq, json };
 }
 
 /** `recovered`, `missed` and `truncated` as JSON members. */

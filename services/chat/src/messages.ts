@@ -70,8 +70,7 @@ async function amendIn(deps: Deps, state: RoomState, user: Actor, amend: Amend):
     return { seq: earlier.seq, atMs: earlier.atMs, duplicate: true };
   }
   const target = await deps.store.log.get(state.key, amend.target);
-  if (!target || target.kind !== "message")
-    throw new Refusal("not_found", "target must be the seq of a message of this room");
+  if (target?.kind !== "message") throw new Refusal("not_found", "target must be the seq of a message of this room");
   if (target.deleted) throw new Refusal("not_found", "This message was deleted");
   const own = target.sender === user.id;
   if (kind === "edited" && !own) throw new Refusal("forbidden", "Only its sender may edit a message");

@@ -106,13 +106,13 @@ function kindIn(body: string): EntryKind {
   return body.slice(start, body.indexOf('"', start)) as EntryKind;
 }
 
-/** `[epoch tag, seq]` of each room; null for one that is gone. */
+/** `[key, seq]` of each room; null for one that is gone. */
 export async function headsOf(deps: Deps, rooms: string[]): Promise<ChatAnswer> {
   const states = await Promise.all(rooms.map((room) => deps.rooms.load(room)));
   const present = states.filter((state) => state !== null);
   const heads = await deps.store.log.heads(present.map(({ key }) => key));
   const byKey = new Map(present.map((state, i) => [state.key, heads[i]?.seq ?? 0]));
-  return json(JSON.stringify(states.map((state) => state && [state.tag, byKey.get(state.key)])));
+  return json(JSON.stringify(states.map((state) => state && [state.key, byKey.get(state.key)])));
 }
 
 export async function unreadOf(deps: Deps, items: { room: string; user: string }[]): Promise<ChatAnswer> {

@@ -1,0 +1,332 @@
+/** A gateway: no state but its live connections. */
+
+import uws, {
+  type HttpRequest,
+  type HttpResponse,
+  type us_listen_socket,
+  type us_socket_context_t,
+} from "uWebSockets.js";
+import { randomBytes } from "node:crypto";
+import {
+  type Bus,
+  type ChatAnswer,
+  type ChatAsk,
+  type ChatRequest,
+  createRequester,
+  decodeChatAnswer,
+  encodeChatRequest,
+  partitionOf,
+  Unanswered,
+  watchWorkers,
+} from "@parley/bus";
+import { type CloseReason, checkRoomName, greeting, limits } from "@parley/protocol";
+import type { Logger } from "@parley/service-kit";
+import { createAuthenticate } from "./authenticate.ts";
+import { eventFrame } from "./frames.ts";
+import { createHub, type HubCounts } from "./hub.ts";
+import { loadPage } from "./page.ts";
+import { createPeople } from "./people.ts";
+import { createConnectionLimit } from "./rate-limit.ts";
+import { createRaw, createRawSeat } from "./raw.ts";
+import { createRelay } from "./relay.ts";
+import type { Session } from "./session.ts";
+import { createTyping } from "./typing.ts";
+import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom } from "./websocket.ts";
+
+export interface GatewayOptions {
+  bus: Bus;
+  logger: Logger;
+  /** Id of this node, unique among the living. */
+  node: string;
+  host: string;
+  /** 0: any. */
+  port: number;
+  guestKey: string;
+  rawRooms: boolean;
+  /** Lifts the limits per session and per address. */
+  loadTest: boolean;
+  webDir: string | undefined;
+  headsEveryMs?: number;
+}
+
+export interface GatewayStats extends HubCounts {
+  sessions: number;
+  registered: number;
+  rooms: number;
+  rawSockets: number;
+  waitingForWorkers: number;
+  slowDropped: number;
+}
+
+export interface Gateway {
+  port: number;
+  node: string;
+  isReady(): boolean;
+  stats(): GatewayStats;
+  sessions(): Iterable<Session>;
+  session(id: string): Session | undefined;
+  /** Stops taking connections and lets those there are go, spread over `ms`; resolves when none is left. */
+  drain(ms: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const unlimited = 1_000_000_000;
+const guestSeenEveryMs = 60 * 60 * 1000;
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { bus, logger, node } = options;
+  const onError = (error: unknown, what: string) => logger.error({ err: error }, what);
+  const eventsPerSecond = options.loadTest ? unlimited : limits.eventsPerSecond;
+  const eventsBurst = options.loadTest ? unlimited : limits.eventsBurst;
+  const connections = createConnectionLimit(
+    options.loadTest ? unlimited : limits.connectionsPerSecondPerAddress,
+    options.loadTest ? unlimited : limits.connectionsPerSecondPerNode,
+  );
+
+  const app = uws.App();
+  const workers = watchWorkers(bus, "chat");
+  const chat = createRequester<ChatRequest, ChatAnswer>({
+    bus,
+    service: "chat",
+    workers,
+    encode: encodeChatRequest,
+    decode: decodeChatAnswer,
+  });
+  const ask = (partition: number, request: ChatAsk) =>
+    new Promise<ChatAnswer>((resolve, reject) =>
+      chat.ask(partition, request, (answer) => (answer instanceof Unanswered ? reject(answer) : resolve(answer))),
+    );
+  const people = createPeople({ bus, ask, onError });
+  const hub = createHub({
+    bus,
+    ask,
+    onError,
+    publish: (room, frame) => publishToRoom(app, room, frame),
+    sessionById: people.byId,
+    sessionsOf: people.sessionsOf,
+  });
+  const typing = createTyping(bus);
+  const relay = createRelay({
+    chat,
+    hub,
+    people,
+    typing,
+    authenticate: createAuthenticate(options.guestKey),
+    eventsPerSecond,
+    eventsBurst,
+    onError,
+  });
+
+  /** Those who have not registered yet, oldest first. */
+  const unregistered = new Set<Session>();
+  const sessions = new Set<Session>();
+  /** Guests whose last session here ended, to be told to the store. */
+  const goneGuests = new Set<string>();
+  let draining = false;
+  let slowDropped = 0;
+  let onEmpty: (() => void) | null = null;
+
+  const hello = (session: string) =>
+    eventFrame(
+      "Hello",
+      JSON.stringify({
+        message: greeting,
+        session,
+        node,
+        heartbeatMs: limits.heartbeatMs,
+        idleTimeoutMs: limits.idleTimeoutMs,
+        protocol: "parley.v1",
+      }),
+    );
+
+  const behavior = createWebSocketBehavior({
+    app,
+    hello,
+    eventsBurst,
+    waitingBytes: limits.waitingBytes,
+    opened: (session) => {
+      sessions.add(session);
+      unregistered.add(session);
+    },
+    received: (session, decoded) => {
+      relay.take(session, decoded);
+      if (session.stage !== "open") unregistered.delete(session);
+    },
+    closed: (session) => {
+      relay.forget(session);
+      sessions.delete(session);
+      unregistered.delete(session);
+      if (session.user?.guest) goneGuests.add(session.user.id);
+      if (sessions.size === 0) onEmpty?.();
+    },
+    dropped: () => slowDropped++,
+  });
+  const raw = createRaw({ app, bus, framesPerSecond: eventsPerSecond, framesBurst: eventsBurst });
+
+  /** Refuses a handshake that may not be, and answers true. */
+  const refused = (response: HttpResponse): boolean => {
+    if (draining) {
+      plain(response, "503 Service Unavailable", "This node is draining; connect again\n", 1);
+      return true;
+    }
+    const address = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+    const waitMs = connections.take(address, performance.now());
+    if (waitMs === 0) return false;
+    plain(response, "503 Service Unavailable", "Too many new connections; come back later\n", Math.ceil(waitMs / 1000));
+    return true;
+  };
+
+  const upgradeWebSocket = (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
+    const offered = request.getHeader("sec-websocket-protocol");
+    const subprotocol = chooseSubprotocol(offered);
+    if (subprotocol === null)
+      return plain(response, "400 Bad Request", "Offer parley.v1.json or parley.v1.msgpack, or no subprotocol\n");
+    if (refused(response)) return;
+    const key = request.getHeader("sec-websocket-key");
+    const extensions = request.getHeader("sec-websocket-extensions");
+    response.upgrade(createSeat(subprotocol === "parley.v1.msgpack"), key, subprotocol, extensions, context);
+  };
+
+  const upgradeRaw = (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
+    let room: string;
+    try {
+      room = checkRoomName(decodeURIComponent(request.getParameter(0) ?? ""));
+    } catch {
+      return plain(response, "400 Bad Request", "The room's name has 1 to 128 characters and no control characters\n");
+    }
+    if (refused(response)) return;
+    const key = request.getHeader("sec-websocket-key");
+    response.upgrade(createRawSeat(room, eventsBurst), key, "", request.getHeader("sec-websocket-extensions"), context);
+  };
+
+  const page = await loadPage(options.webDir);
+  app.ws("/ws", { ...behavior, upgrade: upgradeWebSocket });
+  app.ws("/ws/", { ...behavior, upgrade: upgradeWebSocket });
+  if (options.rawRooms) app.ws("/raw/:room", { ...raw.behavior, upgrade: upgradeRaw });
+  app.get("/healthz", (response) => plain(response, "200 OK", "ok\n"));
+  app.get("/readyz", (response) =>
+    isReady() ? plain(response, "200 OK", "ready\n") : plain(response, "503 Service Unavailable", "not ready\n"),
+  );
+  app.get("/*", (response, request) => page.serve(request.getUrl(), response));
+  app.any("/*", (response) => plain(response, "405 Method Not Allowed", "Only GET is served here\n"));
+
+  const isReady = () => !draining && bus.isConnected();
+
+  const listenSocket = await listen(app, options.host, options.port);
+  const port = uws.us_socket_local_port(listenSocket);
+
+  const compareHeads = () =>
+    hub.compareHeads().catch((error) => logger.warn({ err: error }, "heads could not be compared"));
+  bus.onReconnect(() => void compareHeads());
+  const timers = [
+    setInterval(() => bus.isConnected() && compareHeads(), options.headsEveryMs ?? 10_000),
+    setInterval(() => {
+      const nowMs = performance.now();
+      for (const session of unregistered) {
+        if (nowMs - session.openedAtMs < limits.registerWithinMs) break;
+        session.link.close("notRegistered");
+      }
+      typing.sweep(nowMs);
+    }, 500),
+    setInterval(() => tellSeen(goneGuests.size > 0 ? [...goneGuests] : []), 5_000),
+    setInterval(() => tellSeen([...sessions].flatMap(({ user }) => (user?.guest ? [user.id] : []))), guestSeenEveryMs),
+  ];
+
+  /** Guests last a day beyond their last session: the store must know when that was. */
+  const tellSeen = (users: string[]) => {
+    goneGuests.clear();
+    for (let i = 0; i < users.length; i += 1_000) {
+      const some = users.slice(i, i + 1_000);
+      ask(partitionOf(some[0] as string), { kind: "seen", users: some }).catch(() => {
+        // Nobody there now: the next round says it again.
+        for (const user of some) goneGuests.add(user);
+      });
+    }
+  };
+
+  const drain = async (ms: number) => {
+    if (draining) return;
+    draining = true;
+    uws.us_listen_socket_close(listenSocket);
+    for (const ws of raw.sockets()) ws.end(4001, "draining");
+    const all = [...sessions];
+    logger.info({ sessions: all.length, ms }, "draining");
+    // Each its own delay, evenly over the time and in no order that a client could choose.
+    const step = ms / Math.max(1, all.length);
+    const delays = all.map((_, i) => Math.round((i + Math.random()) * step)).sort(() => Math.random() - 0.5);
+    all.forEach((session, i) => {
+      const delayMs = delays[i] as number;
+      session.link.send(eventFrame("Drain", JSON.stringify({ reconnectAfterMs: delayMs })));
+      setTimeout(() => closeWhenAnswered(session, "draining"), delayMs);
+    });
+    if (sessions.size > 0) {
+      const empty = new Promise<void>((resolve) => (onEmpty = resolve));
+      await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, ms + 3_000))]);
+    }
+  };
+
+  return {
+    port,
+    node,
+    isReady,
+    stats: () => ({
+      ...hub.counts,
+      sessions: sessions.size,
+      registered: people.count(),
+      rooms: hub.rooms(),
+      rawSockets: raw.sockets().size,
+      waitingForWorkers: chat.pending(),
+      slowDropped,
+    }),
+    sessions: () => sessions,
+    session: people.byId,
+    drain,
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      if (!draining) uws.us_listen_socket_close(listenSocket);
+      draining = true;
+      tellSeen([...goneGuests]);
+      await bus.nc.flush().catch(() => {});
+      people.close();
+      chat.close();
+      workers.close();
+      app.close();
+    },
+  };
+}
+
+/** Acknowledgements in flight are worth a moment: what a client sent is answered before it is sent away. */
+function closeWhenAnswered(session: Session, reason: CloseReason): void {
+  if (session.stage === "closed" || session.stage === "leaving") return;
+  const close = () => session.link.close(reason);
+  if (session.unanswered === 0) close();
+  else {
+    session.onAnswered = close;
+    setTimeout(close, 2_000).unref();
+  }
+}
+
+function plain(response: HttpResponse, status: string, text: string, retryAfterSeconds?: number): void {
+  response.cork(() => {
+    response.writeStatus(status).writeHeader("Content-Type", "text/plain; charset=utf-8");
+    response.writeHeader("Cache-Control", "no-store").writeHeader("X-Content-Type-Options", "nosniff");
+    if (retryAfterSeconds !== undefined) response.writeHeader("Retry-After", String(retryAfterSeconds));
+    response.end(text);
+  });
+}
+
+/** Of uWebSockets' ListenOptions, a const enum: without it two processes share a port, and each gets some connections. */
+const exclusivePort = 1;
+
+function listen(app: uws.TemplatedApp, host: string, port: number): Promise<us_listen_socket> {
+  const inUse = `Port ${port} can't be listened on at ${host}: is it in use? Set PORT to another one`;
+  return new Promise((resolve, reject) => {
+    const listened = (socket: us_listen_socket | false) =>
+      socket ? resolve(socket) : reject(Object.assign(new Error(inUse), { clear: true }));
+    // The types leave out this form, host and options together, which the library has.
+    const full = app.listen as unknown as (host: string, port: number, options: number, done: typeof listened) => void;
+    full.call(app, host, port, exclusivePort, listened);
+  });
+}
+
+export const newNodeId = (instance: string): string => `g${instance}-${randomBytes(4).toString("hex")}`;

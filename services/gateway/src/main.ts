@@ -1,0 +1,31 @@
+import { connectBus } from "@parley/bus";
+import { createLogger, runService } from "@parley/service-kit";
+import { readGatewayConfig } from "./config.ts";
+import { newNodeId, startGateway } from "./gateway.ts";
+import { createGatewayApi } from "./internal-api.ts";
+import { version } from "./version.ts";
+
+await runService(async (lifecycle) => {
+  const config = readGatewayConfig();
+  const logger = createLogger({ service: "gateway", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const bus = await connectBus({ url: config.NATS_URL, name: `gateway-${config.INSTANCE}` });
+  lifecycle.onStop("bus", () => bus.close());
+  const gateway = await startGateway({
+    bus,
+    logger,
+    node: newNodeId(config.INSTANCE),
+    host: config.HOST,
+    port: config.PORT,
+    guestKey: config.GUEST_KEY,
+    rawRooms: config.RAW_ROOMS,
+    loadTest: config.LOAD_TEST,
+    webDir: config.WEB_DIR,
+  });
+  lifecycle.onStop("gateway", () => gateway.stop());
+  const api = await createGatewayApi({ gateway, logger, token: config.INTERNAL_TOKEN, version });
+  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
+  lifecycle.onStop("internal API", () => api.close());
+  lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));
+  logger.info({ node: gateway.node, port: gateway.port, api: api.addresses()[0] }, "gateway ready");
+  return { logger, parentPipe: config.PARENT_PIPE };
+});

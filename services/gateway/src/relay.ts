@@ -1,0 +1,372 @@
+/** What becomes of a client event: refused at the door, done here, or asked of a chat worker. Each gets one reply. */
+import { type ChatAnswer, type ChatRequest, partitionOf, type Requester, Unanswered } from "@parley/bus";
+import {
+  type ClientEvent,
+  type Decoded,
+  type ErrorCode,
+  limits,
+  Refusal,
+  type Resume,
+  type SendMessage,
+} from "@parley/protocol";
+import type { Authenticate } from "./authenticate.ts";
+import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
+import type { Hub, HubRoom } from "./hub.ts";
+import type { People } from "./people.ts";
+import { strike, takeToken } from "./rate-limit.ts";
+import type { Session } from "./session.ts";
+import type { Typing } from "./typing.ts";
+
+export interface RelayOptions {
+  chat: Requester<ChatRequest, ChatAnswer>;
+  hub: Hub;
+  people: People;
+  typing: Typing;
+  authenticate: Authenticate;
+  eventsPerSecond: number;
+  eventsBurst: number;
+  onError: (error: unknown, what: string) => void;
+}
+
+export interface Relay {
+  /** Takes one decoded frame. Never throws. */
+  take(session: Session, decoded: Decoded): void;
+  /** The connection is gone: undo what the session was part of. */
+  forget(session: Session): void;
+}
+
+const maxHeld = 200;
+
+const isoOf = (() => {
+  let lastMs = -1;
+  let last = "";
+  // Replies of one batch share their time.
+  return (atMs: number): string => {
+    if (atMs !== lastMs) {
+      lastMs = atMs;
+      last = new Date(atMs).toISOString();
+    }
+    return last;
+  };
+})();
+
+export function createRelay(options: RelayOptions): Relay {
+  const { chat, hub, people, typing, authenticate } = options;
+
+  const answered = (session: Session, frame: string) => {
+    session.link.send(frame);
+    if (--session.unanswered === 0) session.onAnswered?.();
+  };
+
+  const refuse = (
+    session: Session,
+    event: string | null,
+    id: RequestId,
+    code: ErrorCode,
+    error: string,
+    afterMs?: number,
+  ) => answered(session, refusalFrame(event, id, code, error, afterMs));
+
+  const fail = (session: Session, event: string, id: RequestId, error: unknown) => {
+    if (error instanceof Refusal) return refuse(session, event, id, error.code, error.message);
+    options.onError(error, `${event} failed`);
+    refuse(session, event, id, "internal", "Something went wrong on our side; send it again");
+  };
+
+  /** Asks a chat worker; a refusal, or no answer, is answered here. */
+  const askChat = (
+    session: Session,
+    event: string,
+    id: RequestId,
+    partition: number,
+    request: ChatRequest,
+    done: (answer: Exclude<ChatAnswer, { kind: "refused" }>) => void,
+    refused?: () => void,
+  ) =>
+    chat.ask(partition, request, (answer) => {
+      if (answer instanceof Unanswered) {
+        refused?.();
+        refuse(session, event, id, "unavailable", "No chat worker answered in time; send it again");
+      } else if (answer.kind === "refused") {
+        refused?.();
+        refuse(session, event, id, answer.code, answer.error);
+      } else done(answer);
+    });
+
+  /** A question whose answer is the reply's data. */
+  const pass = (session: Session, event: string, id: RequestId, room: string, request: ChatRequest) =>
+    askChat(session, event, id, partitionOf(room), request, (answer) => {
+      if (answer.kind === "json") answered(session, replyFrame(event, id, answer.json));
+      else if (answer.kind === "sent") answered(session, sentFrame(event, id, JSON.stringify(room), answer, false));
+    });
+
+  const sentFrame = (
+    event: string,
+    id: RequestId,
+    roomJson: string,
+    { seq, atMs, duplicate }: { seq: number; atMs: number; duplicate: boolean },
+    repeated: boolean,
+  ) =>
+    replyFrame(
+      event,
+      id,
+      `{"room":${roomJson},"seq":${seq},"at":"${isoOf(atMs)}","duplicate":${duplicate || repeated}}`,
+    );
+
+  const send = (session: Session, id: RequestId, event: SendMessage) => {
+    const user = session.user as NonNullable<Session["user"]>;
+    const { room } = event;
+    const listening = session.rooms.get(room);
+    if (listening) typing.end(session, listening);
+    const request: ChatRequest = {
+      kind: "send",
+      room,
+      userId: user.id,
+      senderJson: session.senderJson,
+      clientMessageId: event.clientMessageId,
+      text: event.text,
+      dataJson: event.dataJson,
+      replyTo: event.replyTo,
+    };
+    const roomJson = listening ? listening.nameJson : JSON.stringify(room);
+    askChat(session, "SendMessage", id, partitionOf(room), request, (answer) => {
+      if (answer.kind === "sent") answered(session, sentFrame("SendMessage", id, roomJson, answer, false));
+    });
+  };
+
+  /** Opens the room before it asks, so that nothing falls between the answer's head and the first live entry. */
+  const join = (
+    session: Session,
+    resume: Resume,
+    quiet: boolean,
+    done: (answer: Extract<ChatAnswer, { kind: "joined" }>, room: HubRoom) => void,
+    refused: (code: ErrorCode, error: string) => void,
+  ) => {
+    const user = session.user as NonNullable<Session["user"]>;
+    const room = hub.open(resume.room);
+    chat.ask(partitionOf(resume.room), { kind: "join", user, quiet, ...resume }, (answer) => {
+      if (!(answer instanceof Unanswered) && answer.kind === "joined") return done(answer, room);
+      hub.cancel(room);
+      if (answer instanceof Unanswered) refused("unavailable", "No chat worker answered in time; send it again");
+      else if (answer.kind === "refused") refused(answer.code, answer.error);
+    });
+  };
+
+  const joinRoom = (session: Session, id: RequestId, resume: Resume) => {
+    if (session.rooms.size >= limits.roomsPerSession && !session.rooms.has(resume.room))
+      return refuse(
+        session,
+        "JoinRoom",
+        id,
+        "too_large",
+        `A session may be in ${limits.roomsPerSession} rooms at most`,
+      );
+    // A return to where one was is no news to the room.
+    const quiet = resume.since !== null || session.rooms.has(resume.room);
+    join(
+      session,
+      resume,
+      quiet,
+      (answer, room) => {
+        // The reply first: what is live begins after it.
+        answered(session, replyFrame("JoinRoom", id, answer.json));
+        hub.enter(room, session, answer.key, answer.head);
+      },
+      (code, error) => refuse(session, "JoinRoom", id, code, error),
+    );
+  };
+
+  const leaveRoom = (session: Session, id: RequestId, room: string, forget: boolean) => {
+    const user = session.user as NonNullable<Session["user"]>;
+    const listening = session.rooms.get(room);
+    if (listening) {
+      typing.end(session, listening);
+      hub.leave(listening, session);
+    }
+    pass(session, "LeaveRoom", id, room, { kind: "leave", user, room, forget });
+  };
+
+  const setTyping = (session: Session, id: RequestId, name: string, value: boolean) => {
+    const room = session.rooms.get(name);
+    if (!room) return refuse(session, "Typing", id, "forbidden", "Join the room first");
+    typing.set(session, room, value);
+    answered(session, replyFrame("Typing", id, "{}"));
+  };
+
+  type Register = Extract<ClientEvent, { event: "Register" }>;
+
+  const register = async (session: Session, id: RequestId, event: Register) => {
+    session.stage = "registering";
+    try {
+      const identity = await authenticate(event);
+      const { user } = identity;
+      const arrived = await new Promise<ChatAnswer | Unanswered>((resolve) =>
+        chat.ask(
+          partitionOf(user.id),
+          { kind: "arrive", user, infoJson: identity.infoJson, fresh: identity.fresh },
+          resolve,
+        ),
+      );
+      if (arrived instanceof Unanswered) throw new Refusal("unavailable", "No chat worker answered in time; try again");
+      if (arrived.kind === "refused") throw new Refusal(arrived.code, arrived.error);
+      if (session.stage !== "registering") return;
+      session.user = user;
+      session.senderJson = JSON.stringify({ id: user.id, name: user.name });
+      const { memberships } = JSON.parse(arrived.kind === "json" ? arrived.json : "{}") as { memberships: string[] };
+      const { json: rooms, entered } = await rejoin(session, event.rooms);
+      if (session.stage === "registering") {
+        people.add(session, memberships);
+        const parts = [`"user":${JSON.stringify(user)}`];
+        if (identity.token) parts.push(`"token":${JSON.stringify(identity.token)}`);
+        parts.push(`"activeUsers":{"users":[${JSON.stringify(user)}],"total":1,"next":null}`);
+        if (event.rooms.length > 0) parts.push(`"rooms":{${rooms}}`);
+        answered(session, replyFrame("Register", id, `{${parts.join(",")}}`));
+        session.stage = "registered";
+      }
+      // Also for a session that is gone by now: the rooms were opened for it.
+      for (const enter of entered) enter();
+    } catch (error) {
+      if (session.stage !== "registering") return;
+      session.stage = "open";
+      fail(session, "Register", id, error);
+      if (error instanceof Refusal && error.code === "unauthorized") {
+        session.link.close("unauthorized");
+        return;
+      }
+    }
+    const held = session.held ?? [];
+    session.held = null;
+    for (const again of held) again();
+  };
+
+  /** Joins the rooms a returning client was in; `entered` lets it hear of them once the reply has left. */
+  const rejoin = async (session: Session, resumes: Resume[]): Promise<{ json: string; entered: (() => void)[] }> => {
+    const entered: (() => void)[] = [];
+    const parts = await Promise.all(
+      resumes.map(
+        (resume) =>
+          new Promise<string>((resolve) =>
+            join(
+              session,
+              resume,
+              true,
+              (answer, room) => {
+                entered.push(() => hub.enter(room, session, answer.key, answer.head));
+                resolve(`${room.nameJson}:${answer.json}`);
+              },
+              (code, error) => {
+                const why = JSON.stringify({ error, code, retryable: code === "unavailable" || code === "internal" });
+                resolve(`${JSON.stringify(resume.room)}:${why}`);
+              },
+            ),
+          ),
+      ),
+    );
+    return { json: parts.join(","), entered };
+  };
+
+  const unregister = (session: Session, id: RequestId) => {
+    leaveAll(session);
+    session.stage = "leaving";
+    const end = () => {
+      session.link.send(replyFrame("Unregister", id, "{}"));
+      session.link.close("unregistered");
+    };
+    // The other replies first: this one closes the connection.
+    session.unanswered--;
+    if (session.unanswered === 0) end();
+    else session.onAnswered = end;
+  };
+
+  const leaveAll = (session: Session) => {
+    typing.end(session);
+    for (const room of [...session.rooms.values()]) hub.leave(room, session);
+    people.remove(session);
+  };
+
+  const dispatch = (session: Session, id: RequestId, event: ClientEvent) => {
+    if (event.event === "Heartbeat") {
+      session.lastHeartbeatMs = performance.now();
+      return answered(session, replyFrame("Heartbeat", id, `{"at":"${new Date().toISOString()}"}`));
+    }
+    if (event.event === "Register") {
+      if (session.stage === "open") return void register(session, id, event);
+      return refuse(session, "Register", id, "already_registered", "This connection is registered already");
+    }
+    const { user } = session;
+    if (session.stage !== "registered" || !user)
+      return refuse(session, event.event, id, "not_registered", "Send Register first");
+    switch (event.event) {
+      case "SendMessage":
+        return send(session, id, event);
+      case "JoinRoom":
+        return joinRoom(session, id, event);
+      case "LeaveRoom":
+        return leaveRoom(session, id, event.room, event.forget);
+      case "EditMessage":
+      case "DeleteMessage":
+      case "React":
+        return pass(session, event.event, id, event.room, { kind: "amend", user, ...event });
+      case "History":
+        return pass(session, "History", id, event.room, { kind: "history", user, ...event });
+      case "MarkRead":
+        return pass(session, "MarkRead", id, event.room, { kind: "markRead", user, session: session.id, ...event });
+      case "Rooms":
+        return pass(session, "Rooms", id, user.id, { kind: "rooms", user, next: event.next });
+      case "Typing":
+        return setTyping(session, id, event.room, event.typing);
+      case "RefreshToken":
+        return refuse(session, "RefreshToken", id, "bad_request", "A guest's token does not run out while connected");
+      case "Unregister":
+        return unregister(session, id);
+    }
+  };
+
+  const limited = (session: Session, nowMs: number): number => {
+    const afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
+    if (afterMs > 0 && strike(session.limited, limits.rateLimitedWindowMs, nowMs) >= limits.rateLimitedBeforeClose)
+      session.link.close("tooMany");
+    return afterMs;
+  };
+
+  return {
+    take(session, decoded) {
+      if (session.stage === "leaving" || session.stage === "closed") return;
+      session.unanswered++;
+      const nowMs = performance.now();
+      const event = decoded.ok ? decoded.value.event : decoded.event;
+      const afterMs = limited(session, nowMs);
+      if (afterMs > 0)
+        return refuse(
+          session,
+          event,
+          decoded.requestId,
+          "rate_limited",
+          `Too many events; wait ${afterMs} ms`,
+          afterMs,
+        );
+      if (!decoded.ok) {
+        refuse(session, decoded.event, decoded.requestId, decoded.code, decoded.error);
+        if (strike(session.badFrames, limits.badFramesWindowMs, nowMs) > limits.badFramesBeforeClose)
+          session.link.close("badFrames");
+        return;
+      }
+      const { value, requestId } = decoded;
+      if (session.stage === "registering" && value.event !== "Heartbeat" && value.event !== "Register") {
+        // A client need not wait for its registration: what it sends right behind it is done after it.
+        session.held ??= [];
+        if (session.held.length >= maxHeld)
+          return refuse(session, value.event, requestId, "rate_limited", "Wait for the reply to Register", 1_000);
+        session.held.push(() => dispatch(session, requestId, value));
+        return;
+      }
+      dispatch(session, requestId, value);
+    },
+    forget(session) {
+      const { stage } = session;
+      session.stage = "closed";
+      session.held = null;
+      if (stage !== "leaving") leaveAll(session);
+    },
+  };
+}

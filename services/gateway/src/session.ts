@@ -1,0 +1,41 @@
+import type { Actor } from "@parley/bus";
+import type { CloseReason } from "@parley/protocol";
+import type { HubRoom } from "./hub.ts";
+import type { Bucket, Strikes } from "./rate-limit.ts";
+
+/** The way to one client, whatever carries it. */
+export interface Link {
+  /** Hands over a JSON frame; it leaves with whatever else this turn has for the client. */
+  send(frame: string): void;
+  /** Sends now what was handed over. */
+  flush(): void;
+  /** Listens to a room's frames from now on, or no more. */
+  listen(room: HubRoom): void;
+  unlisten(room: HubRoom): void;
+  /** Sends a frame to all who listen to the room on this node, but not to this client. */
+  sendToOthers(room: HubRoom, frame: Uint8Array): void;
+  /** Says why and closes; forcibly when the client does not take it. */
+  close(reason: CloseReason): void;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly link: Link;
+  readonly openedAtMs: number;
+  stage: "open" | "registering" | "registered" | "leaving" | "closed";
+  user: Actor | null;
+  /** `{"id":…,"name":…}`, as its entries carry it. */
+  senderJson: string;
+  /** Rooms it listens to, or is about to. */
+  rooms: Map<string, HubRoom>;
+  bucket: Bucket;
+  badFrames: Strikes;
+  limited: Strikes;
+  /** Client events without a reply yet. */
+  unanswered: number;
+  /** What waits for the registration to end. */
+  held: (() => void)[] | null;
+  /** Called when the last reply was handed over. */
+  onAnswered: (() => void) | null;
+  lastHeartbeatMs: number;
+}
