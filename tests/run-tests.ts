@@ -13,7 +13,7 @@ import { createTestReport, type TestReport } from "./support/test-report.ts";
 const checkoutDir = resolve(import.meta.dirname, "..");
 const sideBySide = 2;
 /** One file's time; a hanging test must not eat all of the run's. */
-const fileTimeoutMs = 12 * 60_000;
+const fileTimeoutMs = 8 * 60_000;
 
 const testFolders = [
   "libs/*/test",

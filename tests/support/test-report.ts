@@ -30,10 +30,15 @@ export function createTestReport(rootDir: string): TestReport {
   const follow = async (file: string, stream: TestStream) => {
     const name = relative(rootDir, file);
     const parents: string[] = [];
+    const running = new Set<string>();
     const before = passed + failures.length + skips.length;
     const seen = () => passed + failures.length + skips.length - before;
     for await (const { type, data } of stream) {
-      if (type === "test:dequeue") parents[data.nesting] = data.name;
+      if (type === "test:dequeue") {
+        parents[data.nesting] = data.name;
+        if (data.name !== file) running.add(data.name);
+      }
+      if (type === "test:complete") running.delete(data.name);
       if (type === "test:stdout" || type === "test:stderr") process.stdout.write(paint("gray", data.message));
       if (type !== "test:complete" || (data.details.type as string) === "suite") continue;
       const { passed: isPassed, duration_ms: tookMs } = data.details;
@@ -41,8 +46,9 @@ export function createTestReport(rootDir: string): TestReport {
       // The file itself counts as a test too; of interest only when it says what none of its tests does.
       if (data.name === file) {
         if (seen() > 0 && (isPassed || failures.some(({ title }) => title.startsWith(name)))) continue;
-        const empty = new Error("the file has no test");
-        failures.push({ title: name, error: isPassed ? empty : error });
+        // A file that hangs or crashes is cut short in the midst of its tests.
+        const cutShort = running.size > 0 ? `cut short while this ran: ${[...running].join(" › ")}` : null;
+        failures.push({ title: name, error: isPassed ? "the file has no test" : (cutShort ?? error) });
         console.log(`${paint("red", "✗")} ${name}`);
         continue;
       }
