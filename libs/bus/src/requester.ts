@@ -166,6 +166,7 @@ export function createRequester<Request, Answer>(
     lane.batch = nextBatch++;
     lane.timeOutAtMs = performance.now() + timeoutMs;
     laneOfBatch.set(lane.batch, lane);
+    // Directly: this is the turn's end already, or an answer has just made way for what waits.
     bus.nc.publish(subjects.worker(service, lane.worker), payload, { reply: `${inbox}.${lane.batch}` });
   };
 

@@ -49,7 +49,7 @@ export function serveBatches<Request, Answer>(options: ResponderOptions<Request,
         count++;
       }
       writer.patchU32(4, count);
-      bus.nc.publish(reply, writer.take());
+      bus.publish(reply, writer.take());
       first += count;
     }
   };

@@ -47,7 +47,7 @@ export interface Deliver {
 
 export function createDeliver(bus: Bus): Deliver {
   const writer = new ByteWriter(8 * 1024);
-  const send = (state: RoomState) => bus.nc.publish(state.subject, writer.take());
+  const send = (state: RoomState) => bus.publish(state.subject, writer.take());
   return {
     entries(state, entries) {
       for (const entry of entries) {
@@ -70,7 +70,7 @@ export function createDeliver(bus: Bus): Deliver {
       writeRecord(writer, recordKinds.removed, state.tag, 0, user);
       send(state);
     },
-    order: (order) => bus.nc.publish(subjects.gateways(), JSON.stringify(order)),
-    roomChanged: (name) => bus.nc.publish(subjects.roomChanged(), name),
+    order: (order) => bus.publish(subjects.gateways(), JSON.stringify(order)),
+    roomChanged: (name) => bus.publish(subjects.roomChanged(), name),
   };
 }

@@ -74,7 +74,7 @@ export function createRaw(options: RawOptions): {
       const payload = Buffer.allocUnsafe(message.byteLength + 1);
       payload[0] = isBinary ? 1 : 0;
       payload.set(new Uint8Array(message), 1);
-      bus.nc.publish(subjects.raw(room), payload);
+      bus.publish(subjects.raw(room), payload);
     },
     dropped(ws) {
       setImmediate(() => sockets.has(ws) && ws.close());
