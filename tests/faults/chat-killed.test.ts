@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startTestStack } from "../support/start-stack.ts";
+import { checkLogs } from "./check-logs.ts";
+import { startPublisher } from "./publisher.ts";
+import { startReader } from "./reader.ts";
+
+const messages = 20_000;
+const publisherCount = 8;
+const killEveryMs = 2_000;
+
+test("[R1] [R2] [R3] [R4] [R5] 20,000 messages from 8 publishers into 50 rooms while a chat worker is killed with SIGKILL every 2 s: every acknowledged message is in the history and reached every subscriber once and in order", async (t) => {
+  const stack = await startTestStack(t, { loadTest: true });
+  const urls = [1, 2].map((gateway) => `${stack.wsUrl(gateway)}/ws`);
+  const rooms = Array.from({ length: 50 }, (_, i) => `room ${i}`);
+  const readers = [0, 1, 0, 1].map((home) => startReader(t, { urls: [urls[home]!], rooms }));
+  await Promise.all(readers.map((reader) => reader.online()));
+
+  const count = messages / publisherCount;
+  const publishers = Array.from({ length: publisherCount }, (_, i) =>
+    // 12 s at least, so that kills fall among them.
+    startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count, perSecond: count / 12 }),
+  );
+  const acknowledged = () => publishers.reduce((sum, publisher) => sum + publisher.acknowledged(), 0);
+  const sending = Promise.all(publishers.map(({ done }) => done));
+  let over = false;
+  const kill = async () => {
+    let kills = 0;
+    for (;;) {
+      await Promise.race([sleep(killEveryMs), sending]);
+      if (over || acknowledged() === messages) return kills;
+      stack.kill9("chat", 1 + (kills % 2));
+      kills++;
+    }
+  };
+  const killing = kill();
+  const sent = await sending.finally(() => (over = true));
+  const kills = await killing;
+
+  assert.ok(kills >= 3, `only ${kills} kills fell among the sends`);
+  await checkLogs(urls[0]!, rooms, sent, readers);
+  const slowestMs = Math.max(...sent.flat().map(({ tookMs }) => tookMs));
+  const refusals = publishers.reduce((sum, publisher) => sum + publisher.refusals(), 0);
+  t.diagnostic(`${kills} kills, slowest send ${Math.round(slowestMs)} ms, ${refusals} refusals`);
+  for (const client of [...publishers, ...readers]) assert.equal(client.connections(), 1, "connections stay open");
+});
