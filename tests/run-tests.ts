@@ -109,6 +109,8 @@ const interrupted = new AbortController();
 // All temporary folders of the run in one place, so that nothing stays behind even of tests that were cut short.
 const tempDir = mkdtempSync(join(tmpdir(), "parley-tests-"));
 process.env.TMPDIR = tempDir;
+// Each stack has a store of its own, whatever the shell that runs the tests has set for `npm start`.
+delete process.env.STORE_URL;
 const removeTempDir = () => rmSync(tempDir, { recursive: true, force: true, maxRetries: 5 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "disconnect"] as const) {
   process.on(signal, () => interrupted.abort());

@@ -19,7 +19,12 @@ export async function waitFor<Value>(
     } catch (error) {
       lastError = error;
     }
-    if (Date.now() > endsAt) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
+    if (Date.now() > endsAt) {
+      throw new Error(
+        `waited ${timeoutMs} ms in vain for ${what}`,
+        lastError === undefined ? {} : { cause: lastError },
+      );
+    }
     await sleep(everyMs);
   }
 }
