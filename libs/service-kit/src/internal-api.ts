@@ -9,6 +9,7 @@ import fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from "fastify";
+import { Value } from "typebox/value";
 import type { Logger } from "./logger.ts";
 
 export type InternalApi = FastifyInstance<
@@ -41,6 +42,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The provider's own compiler leaves a query's defaults out, so what was not given would be refused as missing. */
+const compileWithDefaults: typeof TypeBoxValidatorCompiler = (route) => {
+  const validate = TypeBoxValidatorCompiler(route);
+  return route.httpPart === "querystring" ? (query) => validate(Value.Default(route.schema, query)) : validate;
+};
+
 /**
  * A Fastify server with `/healthz`, `/readyz`, `/openapi.json` and the page `/docs`; every other path asks for the service
  * token (`Authorization: Bearer …`). Add routes, then `listen`.
@@ -52,7 +59,7 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     bodyLimit: 256 * 1024,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler);
+    .setValidatorCompiler(compileWithDefaults);
   await api.register(swagger, {
     openapi: {
       openapi: "3.1.0",
