@@ -9,6 +9,11 @@ export const chatSettings = Type.Object({
     minimum: 0,
     description: "rooms with more members don't tell of each one who comes and goes",
   }),
+  SWEEP_EVERY_MS: Type.Integer({
+    default: 60_000,
+    minimum: 100,
+    description: "how often entries beyond a room's retention, and guests long gone, are removed",
+  }),
 });
 
 export const readChatConfig = () => readSettings(chatSettings);

@@ -23,6 +23,7 @@ await runService(async (lifecycle) => {
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
     roomsByUse: config.ROOMS_BY_USE,
     announceMembersMax: config.ANNOUNCE_MEMBERS_MAX,
+    sweepEveryMs: config.SWEEP_EVERY_MS,
   });
   lifecycle.onStop("chat", () => chat.stop());
   const api = await createChatApi({ chat, logger, token: config.INTERNAL_TOKEN, version });
