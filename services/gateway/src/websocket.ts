@@ -11,6 +11,7 @@ import {
   decodeClientValue,
   limits,
 } from "@parley/protocol";
+import { checkMsgpack } from "./check-msgpack.ts";
 import type { HubRoom } from "./hub.ts";
 import { fullBucket } from "./rate-limit.ts";
 import type { Link, Session } from "./session.ts";
@@ -129,14 +130,16 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
   const read = (message: ArrayBuffer, binary: boolean): Decoded => {
     if (!binary) return decodeClientEvent(Buffer.from(message).toString("utf8"));
     try {
-      return decodeClientValue(decodeMsgpack(new Uint8Array(message)));
+      const bytes = new Uint8Array(message);
+      checkMsgpack(bytes, limits.nesting);
+      return decodeClientValue(decodeMsgpack(bytes));
     } catch {
       return {
         ok: false,
         requestId: null,
         event: null,
         code: "bad_frame",
-        error: "A frame must be one MessagePack object",
+        error: `A frame must be one MessagePack object, nested ${limits.nesting} deep at most`,
       };
     }
   };
