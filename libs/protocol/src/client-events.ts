@@ -97,7 +97,7 @@ function readRegister(fields: Fields): ClientEvent {
   if (token !== null && guest) throw new Refusal("bad_request", "give either token or guest:true, not both");
   const infoJson = optional(fields.info, (value) => {
     if (!isObject(value)) throw new Refusal("bad_request", "info must be an object");
-    const json = JSON.stringify(value);
+    const json = carriedJson(value, "info");
     if (utf8Bytes(json) > limits.infoBytes) throw new Refusal("too_large", `info is over ${limits.infoBytes} bytes`);
     return json;
   });
@@ -118,6 +118,13 @@ function readRegister(fields: Fields): ClientEvent {
   return { event: "Register", token, guest, name, infoJson, rooms, presence };
 }
 
+/** JSON text of a value as it came. JSON.parse makes Infinity of 1e400, and JSON.stringify would make null of that. */
+function carriedJson(value: unknown, field: string): string {
+  const fault = faultOf(value, 1);
+  if (fault) throw new Refusal("bad_request", `${field} can't be carried: ${fault}`);
+  return JSON.stringify(value);
+}
+
 function readSend(fields: Fields): SendMessage {
   const text = optional(fields.text, checkText);
   const hasData = fields.data !== undefined && fields.data !== null;
@@ -127,7 +134,7 @@ function readSend(fields: Fields): SendMessage {
     room: checkRoomName(fields.room),
     clientMessageId: checkClientMessageId(fields.clientMessageId),
     text,
-    dataJson: hasData ? JSON.stringify(fields.data) : "null",
+    dataJson: hasData ? carriedJson(fields.data, "data") : "null",
     replyTo: optional(fields.replyTo, (value) => checkSeq(value, "replyTo", 1)),
   };
 }
