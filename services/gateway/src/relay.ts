@@ -322,29 +322,20 @@ export function createRelay(options: RelayOptions): Relay {
     }
   };
 
-  const limited = (session: Session, nowMs: number): number => {
-    const afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
-    if (afterMs > 0 && strike(session.limited, limits.rateLimitedWindowMs, nowMs) >= limits.rateLimitedBeforeClose)
-      session.link.close("tooMany");
-    return afterMs;
-  };
-
   return {
     take(session, decoded) {
       if (session.stage === "leaving" || session.stage === "closed") return;
       session.unanswered++;
       const nowMs = performance.now();
       const event = decoded.ok ? decoded.value.event : decoded.event;
-      const afterMs = limited(session, nowMs);
-      if (afterMs > 0)
-        return refuse(
-          session,
-          event,
-          decoded.requestId,
-          "rate_limited",
-          `Too many events; wait ${afterMs} ms`,
-          afterMs,
-        );
+      const afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
+      if (afterMs > 0) {
+        const error = `Too many events; wait ${afterMs} ms`;
+        refuse(session, event, decoded.requestId, "rate_limited", error, afterMs);
+        if (strike(session.limited, limits.rateLimitedWindowMs, nowMs) >= limits.rateLimitedBeforeClose)
+          session.link.close("tooMany");
+        return;
+      }
       if (!decoded.ok) {
         refuse(session, decoded.event, decoded.requestId, decoded.code, decoded.error);
         if (strike(session.badFrames, limits.badFramesWindowMs, nowMs) > limits.badFramesBeforeClose)
