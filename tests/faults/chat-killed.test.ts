@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { startTestStack } from "../support/start-stack.ts";
 import { checkLogs } from "./check-logs.ts";
+import { killInTurn } from "./kill-in-turn.ts";
 import { startPublisher } from "./publisher.ts";
 import { startReader } from "./reader.ts";
 
@@ -22,20 +22,9 @@ test("[R1] [R2] [R3] [R4] [R5] 20,000 messages from 8 publishers into 50 rooms w
     // 12 s at least, so that kills fall among them.
     startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count, perSecond: count / 12 }),
   );
-  const acknowledged = () => publishers.reduce((sum, publisher) => sum + publisher.acknowledged(), 0);
   const sending = Promise.all(publishers.map(({ done }) => done));
-  let over = false;
-  const kill = async () => {
-    let kills = 0;
-    for (;;) {
-      await Promise.race([sleep(killEveryMs), sending]);
-      if (over || acknowledged() === messages) return kills;
-      stack.kill9("chat", 1 + (kills % 2));
-      kills++;
-    }
-  };
-  const killing = kill();
-  const sent = await sending.finally(() => (over = true));
+  const killing = killInTurn(stack, "chat", killEveryMs, sending);
+  const sent = await sending;
   const kills = await killing;
 
   assert.ok(kills >= 3, `only ${kills} kills fell among the sends`);

@@ -72,13 +72,15 @@ export function startPublisher(teardown: Teardown, options: PublisherOptions): P
   const run = async () => {
     await client.online();
     const sends: Promise<Acknowledged>[] = [];
+    let refused: Error | null = null;
     const startedAt = performance.now();
     for (let n = 0; n < count; n++) {
-      while (sends.length - acknowledged >= window) await sleep(1);
+      while (sends.length - acknowledged >= window && !refused) await sleep(1);
+      if (refused) throw refused;
       const dueInMs = startedAt + (n * 1_000) / perSecond - performance.now();
       if (dueInMs > 1) await sleep(dueInMs);
       const sending = deliver(n);
-      sending.catch(() => {});
+      sending.catch((error) => (refused = error));
       sends.push(sending);
     }
     return Promise.all(sends);

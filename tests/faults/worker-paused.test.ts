@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startTestStack } from "../support/start-stack.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { checkLogs } from "./check-logs.ts";
+import { startPublisher } from "./publisher.ts";
+import { startReader } from "./reader.ts";
+
+const pauseMs = 6_000;
+/** A batch without an answer goes to another worker after 2 s; the rest is for slow machines. */
+const goesOnWithinMs = 5_000;
+
+test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on where it was, with rooms that another one has by then: nothing lost, nothing twice", async (t) => {
+  const stack = await startTestStack(t, { loadTest: true });
+  const urls = [1, 2].map((gateway) => `${stack.wsUrl(gateway)}/ws`);
+  const rooms = Array.from({ length: 20 }, (_, i) => `room ${i}`);
+  const readers = urls.map((url) => startReader(t, { urls: [url], rooms }));
+  await Promise.all(readers.map((reader) => reader.online()));
+  const publishers = Array.from({ length: 4 }, (_, i) =>
+    startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count: 1_200, perSecond: 100 }),
+  );
+  const heard = () => rooms.map((room) => readers[0]!.heard(room).length);
+  await waitFor("every room to be in use", () => heard().every((length) => length >= 3));
+
+  // Stopped amid a transaction, it holds SQLite's one write lock until it goes on: sends then wait for that.
+  stack.pause("chat", 1);
+  const pausedAt = performance.now();
+  const before = heard();
+  const allGoOn = waitFor("all rooms to go on", () => heard().every((length, i) => length >= before[i]! + 3), {
+    timeoutMs: pauseMs + goesOnWithinMs,
+  }).then(() => performance.now() - pausedAt);
+  await sleep(pauseMs);
+  stack.resume("chat", 1);
+  const wentOnAfterMs = await allGoOn;
+  const sent = await Promise.all(publishers.map(({ done }) => done));
+  await checkLogs(urls[0]!, rooms, sent, readers);
+  const refusals = publishers.reduce((sum, publisher) => sum + publisher.refusals(), 0);
+  t.diagnostic(`all rooms went on after ${Math.round(wentOnAfterMs)} ms, ${refusals} refusals`);
+  assert.ok(wentOnAfterMs < goesOnWithinMs, `all rooms went on only after ${Math.round(wentOnAfterMs)} ms`);
+});
