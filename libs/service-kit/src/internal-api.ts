@@ -5,6 +5,7 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/typ
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -55,7 +56,7 @@ const compileWithDefaults: typeof TypeBoxValidatorCompiler = (route) => {
 export async function createInternalApi(options: InternalApiOptions): Promise<InternalApi> {
   const api = fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 256 * 1024,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
