@@ -14,7 +14,7 @@ export function fitPage<T extends { body: string }>(entries: T[]): T[] {
   let bytes = 0;
   let fits = 0;
   for (const { body } of entries) {
-    bytes += body.length;
+    bytes += Buffer.byteLength(body);
     if (fits > 0 && bytes > answerBytes) break;
     fits++;
   }

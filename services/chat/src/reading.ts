@@ -78,12 +78,16 @@ export async function listRooms(deps: Deps, user: Actor, next: string | null): P
     deps.store.rooms.unread(keys.map((key) => ({ key, user: user.id }))),
     Promise.all(keys.map((key) => deps.store.log.readBefore(key, null, 1))),
   ]);
-  const rooms = shown.map(
-    ({ room, member }, i) =>
-      `{"room":${JSON.stringify(room.name)},"head":${heads[i]?.seq ?? 0},"lastRead":${member.lastRead},"unread":${unread[i] ?? 0},"last":${lasts[i]?.[0]?.body ?? "null"}}`,
-  );
-  const after = page.length > roomsPerPage ? page[roomsPerPage - 1]?.room.name : null;
-  return json(`{"rooms":[${rooms.join(",")}],"next":${JSON.stringify(after ?? null)}}`);
+  const listed = shown.map(({ room, member }, i) => ({
+    name: room.name,
+    body: `{"room":${JSON.stringify(room.name)},"head":${heads[i]?.seq ?? 0},"lastRead":${member.lastRead},"unread":${unread[i] ?? 0},"last":${lasts[i]?.[0]?.body ?? "null"}}`,
+  }));
+  // Fifty newest entries can be more than one answer may hold.
+  const fit = fitPage(listed);
+  let after: string | null = null;
+  if (fit.length < listed.length) after = fit[fit.length - 1]?.name ?? null;
+  else if (page.length > roomsPerPage) after = page[roomsPerPage - 1]?.room.name ?? null;
+  return json(`{"rooms":[${fit.map(({ body }) => body).join(",")}],"next":${JSON.stringify(after)}}`);
 }
 
 /** Entries after `after` as records for a gateway that missed them. */
