@@ -75,7 +75,12 @@ async function apiOk(method: string, path: string, body?: unknown) {
 test("[R1] [R2] what was acknowledged is in History, as it was sent, on either gateway", async () => {
   const [ada, bob] = [await guest(1), await guest(2)];
   const data = { n: 1, list: [null, true, "ü"] };
-  const sent = await ada.request<SendData>("SendMessage", { room: "r1", clientMessageId: "m", text: "hi 🎉\n", data });
+  const sent = await ada.request<SendData>("SendMessage", {
+    room: "r1",
+    clientMessageId: "m",
+    text: "hi 🎉\n\u0000\u2028",
+    data,
+  });
   assert.deepEqual([sent.room, sent.seq, sent.duplicate], ["r1", 1, false]);
   const second = await say(bob, "r1", "answer", { replyTo: 1 });
   assert.equal(second.seq, 2);
@@ -83,7 +88,15 @@ test("[R1] [R2] what was acknowledged is in History, as it was sent, on either g
   assert.deepEqual([head, more], [2, false]);
   const { sender, ...first } = entries[0]!;
   assert.equal(sender.id, ada.id);
-  const expected = { seq: 1, kind: "message", text: "hi 🎉\n", data, replyTo: null, at: sent.at, clientMessageId: "m" };
+  const expected = {
+    seq: 1,
+    kind: "message",
+    text: "hi 🎉\n\u0000\u2028",
+    data,
+    replyTo: null,
+    at: sent.at,
+    clientMessageId: "m",
+  };
   assert.deepEqual(first, expected);
   assert.equal(entries[1]!.replyTo, 1);
   assert.equal(
@@ -408,6 +421,37 @@ test("Rooms lists a user's rooms with head, read mark, unread and the last entry
   assert.deepEqual(rest, { room: "list 01", head: 1, lastRead: 0, unread: 1 });
   assert.equal(last!.text, "hello");
   assert.equal(all[1]!.last, null);
+});
+
+test("answers larger than the bus carries come in parts, and delay nobody", async () => {
+  const [ada, bob] = [await guest(1), await guest(1)];
+  // Three bytes a character: 60 KB each.
+  const data = "\u20ac".repeat(20_000);
+  const names = upTo(20).map((n) => `large ${String(n).padStart(2, "0")}`);
+  for (const room of names) {
+    await join(ada, room);
+    await ada.request("SendMessage", { room, clientMessageId: nextId(), data });
+  }
+  for (let i = 0; i < 20; i++) await ada.request("SendMessage", { room: "large", clientMessageId: nextId(), data });
+  const startMs = Date.now();
+  const listed: string[] = [];
+  let next: string | null = null;
+  do {
+    const page: { rooms: { room: string }[]; next: string | null } = await ada.request("Rooms", { next });
+    listed.push(...page.rooms.map(({ room }) => room));
+    next = page.next;
+  } while (next !== null);
+  assert.deepEqual(listed, names);
+  const pages = upTo(12).map((n) => history(ada, "large", { limit: n % 2 === 0 ? 6 : 200 }));
+  await Promise.all([...pages, say(bob, "small", "meanwhile")]);
+  let before = 21;
+  while (before > 1) {
+    const { entries, more } = await history(ada, "large", { before, limit: 200 });
+    assert.deepEqual(seqsOf(entries), upTo(before - 1, entries[0]!.seq));
+    before = entries[0]!.seq;
+    assert.equal(more, before > 1);
+  }
+  assert.ok(Date.now() - startMs < 5_000, "nothing waited for an answer that could not be sent");
 });
 
 test("Typing reaches the room but not the sender, and ends by a message or by itself", async () => {
