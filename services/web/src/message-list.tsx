@@ -109,7 +109,13 @@ function OlderMessages({ room, list }: { room: Room; list: RefObject<HTMLDivElem
     };
     const observer = new IntersectionObserver(() => void load(), { root, rootMargin: `${nearPx}px 0px 0px 0px` });
     observer.observe(element);
-    return () => observer.disconnect();
+    // A page that failed to come (the connection was away) is asked for again when the reader goes on scrolling.
+    const onScroll = () => void load();
+    root.addEventListener("scroll", onScroll, { passive: true });
+    return () => {
+      observer.disconnect();
+      root.removeEventListener("scroll", onScroll);
+    };
   }, [room, list]);
   return (
     <p className="list-older" ref={sentinel}>
