@@ -44,6 +44,7 @@ interface Lane<Request, Answer> {
   batch: number;
   unanswered: number;
   timeOutAtMs: number;
+  probeAtMs: number;
 }
 
 export interface RequesterOptions<Request, Answer> {
@@ -59,6 +60,8 @@ export interface RequesterOptions<Request, Answer> {
 
 const maxItems = 1_000;
 const maxBatchBytes = 512 * 1024;
+const probeEveryMs = 300;
+const emptyBatch = new Uint8Array(4);
 
 export function createRequester<Request, Answer>(
   options: RequesterOptions<Request, Answer>,
@@ -93,7 +96,7 @@ export function createRequester<Request, Answer>(
   const laneFor = (worker: string): ALane => {
     let lane = lanes.get(worker);
     if (!lane) {
-      lane = { worker, waiting: [], inFlight: null, batch: 0, unanswered: 0, timeOutAtMs: 0 };
+      lane = { worker, waiting: [], inFlight: null, batch: 0, unanswered: 0, timeOutAtMs: 0, probeAtMs: 0 };
       lanes.set(worker, lane);
     }
     return lane;
@@ -164,7 +167,9 @@ export function createRequester<Request, Answer>(
     lane.inFlight = batch;
     lane.unanswered = batch.length;
     lane.batch = nextBatch++;
-    lane.timeOutAtMs = performance.now() + timeoutMs;
+    const now = performance.now();
+    lane.timeOutAtMs = now + timeoutMs;
+    lane.probeAtMs = now + probeEveryMs;
     laneOfBatch.set(lane.batch, lane);
     // Directly: this is the turn's end already, or an answer has just made way for what waits.
     bus.nc.publish(subjects.worker(service, lane.worker), payload, { reply: `${inbox}.${lane.batch}` });
@@ -187,6 +192,15 @@ export function createRequester<Request, Answer>(
   const fail = (lane: ALane) => {
     workers.suspect(lane.worker);
     settle(lane);
+  };
+
+  /**
+   * A worker that was killed with the batch in its hands never answers it, but NATS knows at once that it is gone: an empty
+   * batch behind the first, which a living worker passes over, comes back as "no responders".
+   */
+  const probe = (lane: ALane, now: number) => {
+    lane.probeAtMs = now + probeEveryMs;
+    bus.nc.publish(subjects.worker(service, lane.worker), emptyBatch, { reply: `${inbox}.${lane.batch}` });
   };
 
   const subscription = bus.nc.subscribe(`${inbox}.*`, {
@@ -235,6 +249,7 @@ export function createRequester<Request, Answer>(
       for (const item of lane.inFlight) if (!item.answered && giveUp(item, now)) lane.unanswered--;
       if (lane.unanswered === 0) settle(lane);
       else if (now >= lane.timeOutAtMs) fail(lane);
+      else if (now >= lane.probeAtMs && bus.isConnected()) probe(lane, now);
     }
     homeless = homeless.filter((item) => !giveUp(item, now));
     schedule();
