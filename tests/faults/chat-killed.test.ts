@@ -9,6 +9,8 @@ import { startReader } from "./reader.ts";
 const messages = 20_000;
 const publisherCount = 8;
 const killEveryMs = 2_000;
+/** A dead worker is noticed within half a second; the rest is for slow machines. */
+const goesOnWithinMs = 8_000;
 
 test("[R1] [R2] [R3] [R4] [R5] 20,000 messages from 8 publishers into 50 rooms while a chat worker is killed with SIGKILL every 2 s: every acknowledged message is in the history and reached every subscriber once and in order", async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
@@ -19,8 +21,8 @@ test("[R1] [R2] [R3] [R4] [R5] 20,000 messages from 8 publishers into 50 rooms w
 
   const count = messages / publisherCount;
   const publishers = Array.from({ length: publisherCount }, (_, i) =>
-    // 12 s at least, so that kills fall among them.
-    startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count, perSecond: count / 12 }),
+    // 25 s at least, so that kills fall among them.
+    startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count, perSecond: count / 25 }),
   );
   const sending = Promise.all(publishers.map(({ done }) => done));
   const killing = killInTurn(stack, "chat", killEveryMs, sending);
@@ -32,5 +34,6 @@ test("[R1] [R2] [R3] [R4] [R5] 20,000 messages from 8 publishers into 50 rooms w
   const slowestMs = Math.max(...sent.flat().map(({ tookMs }) => tookMs));
   const refusals = publishers.reduce((sum, publisher) => sum + publisher.refusals(), 0);
   t.diagnostic(`${kills} kills, slowest send ${Math.round(slowestMs)} ms, ${refusals} refusals`);
+  assert.ok(slowestMs < goesOnWithinMs, `a send took ${Math.round(slowestMs)} ms`);
   for (const client of [...publishers, ...readers]) assert.equal(client.connections(), 1, "connections stay open");
 });

@@ -20,8 +20,8 @@ test("[R1] [R2] [R3] [R4] [R5] [R6] 12,000 messages while a gateway is killed wi
 
   const count = messages / publisherCount;
   const publishers = Array.from({ length: publisherCount }, (_, i) =>
-    // 15 s at least, so that kills fall among them.
-    startPublisher(t, { urls: i % 2 === 0 ? urls : otherWay, rooms, name: `p${i}`, count, perSecond: count / 15 }),
+    // 25 s at least, so that kills fall among them.
+    startPublisher(t, { urls: i % 2 === 0 ? urls : otherWay, rooms, name: `p${i}`, count, perSecond: count / 25 }),
   );
   const sending = Promise.all(publishers.map(({ done }) => done));
   const killing = killInTurn(stack, "gateway", killEveryMs, sending);
