@@ -166,6 +166,18 @@ describe("sessions", { concurrency: true }, () => {
     await client.close();
   });
 
+  test("[S2] Unregister is answered after all that came before it, and before the close with 1000", async () => {
+    const client = await registered(2);
+    const replies = repliesOf(client);
+    const texts = Array.from({ length: 20 }, (_, i) => `${i}`);
+    const sent = texts.map((text) => client.send("SendMessage", { room: "last", clientMessageId: text, text }));
+    const ended = client.send("Unregister");
+    assert.ok((await Promise.all(sent)).every(({ success }) => success));
+    assert.equal((await ended).success, true);
+    assert.equal(replies.at(-1)?.event, "Unregister");
+    assert.equal(await endOf(client), 1000);
+  });
+
   test("[S2] twenty bad frames in a minute are answered; the 21st too, and then 4501", async () => {
     const client = await registered(2);
     const replies = repliesOf(client);
@@ -184,9 +196,9 @@ describe("sessions", { concurrency: true }, () => {
 
   test("more events than 50 a second answer rate_limited with retryAfterMs, and go on after it", async () => {
     const client = await registered(1);
-    const sent = await Promise.all(Array.from({ length: 150 }, () => client.send("Heartbeat")));
+    const sent = await Promise.all(Array.from({ length: 280 }, () => client.send("Heartbeat")));
     const limited = sent.filter(({ success }) => !success);
-    assert.ok(limited.length > 10 && limited.length <= 51, `${limited.length} were limited`);
+    assert.ok(limited.length > 10 && limited.length <= 180, `${limited.length} were limited`);
     for (const { code, retryable, retryAfterMs } of limited) {
       assert.deepEqual([code, retryable], ["rate_limited", true]);
       assert.ok(Number(retryAfterMs) > 0 && Number(retryAfterMs) <= 1_000, `${retryAfterMs}`);
@@ -198,7 +210,7 @@ describe("sessions", { concurrency: true }, () => {
   test("200 rate-limited events within 10 s end the connection with 4006", async () => {
     const client = await registered(1);
     const replies = repliesOf(client);
-    for (let i = 0; i < 400; i++) client.sendRaw('{"event":"Heartbeat"}');
+    for (let i = 0; i < 600; i++) client.sendRaw('{"event":"Heartbeat"}');
     assert.equal(await endOf(client), 4006);
     assert.equal(replies.filter(({ code }) => code === "rate_limited").length, 200);
   });
@@ -244,7 +256,7 @@ describe("sessions", { concurrency: true }, () => {
 });
 
 test("new connections beyond 50 a second from one address are refused with 503, and welcome a moment later", async () => {
-  const tried = await Promise.allSettled(Array.from({ length: 150 }, () => openBareSocket(ws(2))));
+  const tried = await Promise.allSettled(Array.from({ length: 250 }, () => openBareSocket(ws(2))));
   const opened = tried.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   const refused = tried.flatMap((each) => (each.status === "rejected" ? [String(each.reason)] : []));
   assert.ok(opened.length >= 50, `${opened.length} got in`);
@@ -274,13 +286,13 @@ test("[S6] SIGTERM: each client gets Drain with a delay of its own, its answers,
   allSent.catch(() => {});
   // Answered by the gateway alone: all that came before it is there.
   for (const client of clients) await client.request("Heartbeat");
+  const startMs = Date.now();
   stack.terminate("gateway", 1);
   const drains = await Promise.all(clients.map((client) => client.waitForEvent("Drain")));
-  const drainedMs = Date.now();
   const readiness = await fetch(`${stack.internalUrl("gateway", 1)}/readyz`);
   assert.equal(readiness.status, 503);
   await assert.rejects(openBareSocket(ws(1)));
-  await waitFor("some delays to have passed", () => Date.now() - drainedMs > drainMs / 3);
+  await waitFor("some delays to have passed", () => Date.now() - startMs > drainMs / 3);
   for (const worker of [1, 2]) stack.resume("chat", worker);
 
   const delays = drains.map(({ data }) => (data as { reconnectAfterMs: number }).reconnectAfterMs);
@@ -291,8 +303,8 @@ test("[S6] SIGTERM: each client gets Drain with a delay of its own, its answers,
   assert.equal(new Set(seqs).size, 36);
   for (const [i, end] of (await Promise.all(ends)).entries()) {
     assert.equal(end.code, 4001);
-    const afterMs = end.atMs - drainedMs;
-    assert.ok(afterMs > delays[i]! - 500, `closed after ${afterMs} ms, though told ${delays[i]} ms`);
+    const afterMs = end.atMs - startMs;
+    assert.ok(afterMs > delays[i]! - 50, `closed after ${afterMs} ms, though told ${delays[i]} ms`);
   }
   await waitFor("the gateway to be back", () => stack.restarts("gateway", 1) > before);
   const back = await waitFor("a client to come back", () => registered(1), { everyMs: 100 });
