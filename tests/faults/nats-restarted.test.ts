@@ -10,7 +10,9 @@ import { startLossyNats } from "./lossy-nats.ts";
 import { startPublisher } from "./publisher.ts";
 import { startReader } from "./reader.ts";
 
-test("[R1] [R2] [R3] [R5] NATS is killed three times under senders: connections stay open, sends wait and go on, nothing is lost or told twice", async (t) => {
+test("[R1] [R2] [R3] [R5] NATS is killed three times under senders: connections stay open, sends wait and go on, nothing is lost or told twice", {
+  timeout: 120_000,
+}, async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
   const urls = [1, 2].map((gateway) => `${stack.wsUrl(gateway)}/ws`);
   const rooms = Array.from({ length: 20 }, (_, i) => `room ${i}`);
@@ -31,7 +33,9 @@ test("[R1] [R2] [R3] [R5] NATS is killed three times under senders: connections 
   for (const client of [...publishers, ...readers]) assert.equal(client.connections(), 1, "connections stay open");
 });
 
-test("[R5] a lost last entry is found by comparing heads, without another one to show the gap", async (t) => {
+test("[R5] a lost last entry is found by comparing heads, without another one to show the gap", {
+  timeout: 120_000,
+}, async (t) => {
   const nats = await startTestNats(t);
   const lossy = await startLossyNats(t, nats.url);
   const stack = await startTestStack(t, { env: { NATS_URL: lossy.url }, chat: 1 });

@@ -28,6 +28,8 @@ export interface PublisherOptions {
   /** Begins its messages' ids. */
   name: string;
   count: number;
+  /** Goes on beyond `count` until this is true. */
+  enough?: () => boolean;
   perSecond: number;
   /** How many sends may be without an answer. */
   window?: number;
@@ -38,7 +40,7 @@ const retryAfterMs = 50;
 
 /** Sends to the rooms in turn, and repeats with the same `clientMessageId` whatever was not acknowledged. */
 export function startPublisher(teardown: Teardown, options: PublisherOptions): Publisher {
-  const { rooms, name, count, perSecond, window = 64, text = "hello" } = options;
+  const { rooms, name, count, enough = () => true, perSecond, window = 64, text = "hello" } = options;
   const client = startReturningClient(teardown, { urls: options.urls });
   let acknowledged = 0;
   let refusals = 0;
@@ -74,7 +76,7 @@ export function startPublisher(teardown: Teardown, options: PublisherOptions): P
     const sends: Promise<Acknowledged>[] = [];
     let refused: Error | null = null;
     const startedAt = performance.now();
-    for (let n = 0; n < count; n++) {
+    for (let n = 0; n < count || !enough(); n++) {
       while (sends.length - acknowledged >= window && !refused) await sleep(1);
       if (refused) throw refused;
       const dueInMs = startedAt + (n * 1_000) / perSecond - performance.now();

@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { startTestStack } from "../support/start-stack.ts";
 import { connectTestClient } from "../support/websocket-client.ts";
 
-test("[R1] [E1] the store can't be written to: sends are refused as unavailable within 10 s, typing goes on, and sends go on by themselves", async (t) => {
+test("[R1] [E1] the store can't be written to: sends are refused as unavailable within 10 s, typing goes on, and sends go on by themselves", {
+  timeout: 120_000,
+}, async (t) => {
   const stack = await startTestStack(t, { gateways: 1 });
   const url = `${stack.wsUrl()}/ws`;
   const [ada, bob] = [await connectTestClient(url), await connectTestClient(url)];

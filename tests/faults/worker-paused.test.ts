@@ -13,7 +13,9 @@ const pauseMs = 6_000;
 /** A batch without an answer goes to another worker after 2 s; the rest is for slow machines. */
 const goesOnWithinMs = 5_000;
 
-test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on where it was, with rooms that another one has by then: nothing lost, nothing twice", async (t) => {
+test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on where it was, with rooms that another one has by then: nothing lost, nothing twice", {
+  timeout: 120_000,
+}, async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
   const urls = [1, 2].map((gateway) => `${stack.wsUrl(gateway)}/ws`);
   const rooms = Array.from({ length: 20 }, (_, i) => `room ${i}`);
