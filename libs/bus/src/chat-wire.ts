@@ -27,7 +27,8 @@ export type ChatAsk =
   | { kind: "seen"; users: string[] }
   /** Answer `joined`. `quiet`: a reconnection, of which the room is not told. */
   | ({ kind: "join"; user: Actor; quiet: boolean } & Resume)
-  | { kind: "leave"; user: Actor; room: string; forget: boolean }
+  /** `listening`: the session heard the room until now, so the room is told. */
+  | { kind: "leave"; user: Actor; room: string; forget: boolean; listening: boolean }
   | ({ kind: "amend"; user: Actor } & Amend)
   | { kind: "history"; user: Actor; room: string; before: number | null; after: number | null; limit: number }
   | { kind: "markRead"; user: Actor; session: string; room: string; seq: number }

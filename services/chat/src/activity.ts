@@ -1,6 +1,8 @@
 import { type Bus, partitionOf, subjects } from "@parley/bus";
 
 const gatherMs = 300;
+/** A name can take 400 bytes, and a message of NATS a mebibyte. */
+const namesPerMessage = 500;
 
 /**
  * Says now and then which rooms got messages, so that gateways tell members who are not in them how much they have not
@@ -19,7 +21,9 @@ export function createActivity(bus: Bus): { note(room: string): void; close(): v
       else byPartition.set(partition, [room]);
     }
     rooms.clear();
-    for (const [partition, names] of byPartition) bus.nc.publish(subjects.activity(partition), JSON.stringify(names));
+    for (const [partition, names] of byPartition)
+      for (let i = 0; i < names.length; i += namesPerMessage)
+        bus.publish(subjects.activity(partition), JSON.stringify(names.slice(i, i + namesPerMessage)));
   };
   return {
     note(room) {

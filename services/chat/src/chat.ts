@@ -157,7 +157,7 @@ function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
     case "join":
       return joinRoom(deps, request.user, request, request.quiet);
     case "leave":
-      return leaveRoom(deps, request.user, request.room, request.forget);
+      return leaveRoom(deps, request.user, request);
     case "amend":
       return amendMessage(deps, request.user, request);
     case "history":

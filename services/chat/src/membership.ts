@@ -69,17 +69,22 @@ async function catchUp(
   return `"recovered":true,"missed":[${missed.map(({ body }) => body).join(",")}],"truncated":${truncated}`;
 }
 
-export async function leaveRoom(deps: Deps, user: Actor, room: string, forget: boolean): Promise<ChatAnswer> {
+export async function leaveRoom(
+  deps: Deps,
+  user: Actor,
+  { room, forget, listening }: { room: string; forget: boolean; listening: boolean },
+): Promise<ChatAnswer> {
   const state = await deps.rooms.load(room);
   if (!state) throw forbidden();
   await deps.rooms.access(state, user.id);
-  if (forget && (await deps.store.rooms.removeMember(state.key, user.id))) {
+  const left = forget && (await deps.store.rooms.removeMember(state.key, user.id));
+  if (left) {
     deps.rooms.setMember(state, user.id, false);
     state.memberCount--;
     deps.deliver.order({ order: "membership", user: user.id, room: state.name, member: false });
     deps.deliver.roomChanged(state.name);
   }
-  announce(deps, state, "room.left", user);
+  if (left || listening) announce(deps, state, "room.left", user);
   return { kind: "json", json: "{}" };
 }
 

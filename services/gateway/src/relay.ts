@@ -183,7 +183,7 @@ export function createRelay(options: RelayOptions): Relay {
       typing.end(session, listening);
       hub.leave(listening, session);
     }
-    pass(session, "LeaveRoom", id, room, { kind: "leave", user, room, forget });
+    pass(session, "LeaveRoom", id, room, { kind: "leave", user, room, forget, listening: listening !== undefined });
   };
 
   const setTyping = (session: Session, id: RequestId, name: string, value: boolean) => {
