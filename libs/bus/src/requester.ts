@@ -18,10 +18,10 @@ export class Unanswered extends Error {
 
 export interface Requester<Request, Answer> {
   /**
-   * Asks whoever owns the partition, again and again for up to `giveUpMs`; then calls back with Unanswered.
-   * `repeated`: the request may have been carried out more than once.
+   * Asks whoever owns the partition, again and again for up to `giveUpMs`; then calls back with Unanswered. So a request
+   * may be carried out more than once.
    */
-  ask(partition: number, request: Request, done: (answer: Answer | Unanswered, repeated: boolean) => void): void;
+  ask(partition: number, request: Request, done: (answer: Answer | Unanswered) => void): void;
   /** How many requests wait or are in flight. */
   pending(): number;
   close(): void;
@@ -30,10 +30,9 @@ export interface Requester<Request, Answer> {
 interface Item<Request, Answer> {
   partition: number;
   request: Request;
-  done: (answer: Answer | Unanswered, repeated: boolean) => void;
+  done: (answer: Answer | Unanswered) => void;
   givenUpAtMs: number;
   order: number;
-  tries: number;
   answered: boolean;
 }
 
@@ -90,7 +89,7 @@ export function createRequester<Request, Answer>(
     if (item.answered) return;
     item.answered = true;
     pending--;
-    item.done(answer, item.tries > 1);
+    item.done(answer);
   };
 
   const laneFor = (worker: string): ALane => {
@@ -153,7 +152,6 @@ export function createRequester<Request, Answer>(
         continue;
       }
       batch.push(item);
-      item.tries++;
       inFlightOn.set(item.partition, lane);
       const at = writer.length;
       writer.u32(0);
@@ -268,7 +266,6 @@ export function createRequester<Request, Answer>(
         done,
         givenUpAtMs: performance.now() + giveUpMs,
         order: nextOrder++,
-        tries: 0,
         answered: false,
       };
       pending++;

@@ -97,7 +97,7 @@ export function createRelay(options: RelayOptions): Relay {
   const pass = (session: Session, event: string, id: RequestId, room: string, request: ChatRequest) =>
     askChat(session, event, id, partitionOf(room), request, (answer) => {
       if (answer.kind === "json") answered(session, replyFrame(event, id, answer.json));
-      else if (answer.kind === "sent") answered(session, sentFrame(event, id, JSON.stringify(room), answer, false));
+      else if (answer.kind === "sent") answered(session, sentFrame(event, id, JSON.stringify(room), answer));
     });
 
   const sentFrame = (
@@ -105,13 +105,7 @@ export function createRelay(options: RelayOptions): Relay {
     id: RequestId,
     roomJson: string,
     { seq, atMs, duplicate }: { seq: number; atMs: number; duplicate: boolean },
-    repeated: boolean,
-  ) =>
-    replyFrame(
-      event,
-      id,
-      `{"room":${roomJson},"seq":${seq},"at":"${isoOf(atMs)}","duplicate":${duplicate || repeated}}`,
-    );
+  ) => replyFrame(event, id, `{"room":${roomJson},"seq":${seq},"at":"${isoOf(atMs)}","duplicate":${duplicate}}`);
 
   const send = (session: Session, id: RequestId, event: SendMessage) => {
     const user = session.user as NonNullable<Session["user"]>;
@@ -130,7 +124,7 @@ export function createRelay(options: RelayOptions): Relay {
     };
     const roomJson = listening ? listening.nameJson : JSON.stringify(room);
     askChat(session, "SendMessage", id, partitionOf(room), request, (answer) => {
-      if (answer.kind === "sent") answered(session, sentFrame("SendMessage", id, roomJson, answer, false));
+      if (answer.kind === "sent") answered(session, sentFrame("SendMessage", id, roomJson, answer));
     });
   };
 
