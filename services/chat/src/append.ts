@@ -103,7 +103,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
     const lanes = ready;
     ready = [];
     const appends: RoomAppend[] = [];
-    const batches: { lane: L; items: Pending[]; append: RoomAppend; seqs: (number | null)[] }[] = [];
+    const batches: { lane: L; items: Pending[]; append: RoomAppend }[] = [];
     const atMs = now();
     for (const lane of lanes) {
       if (!lane.head) {
@@ -117,14 +117,12 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         (id) => lane.recent.get(id),
         atMs,
       );
-      const seqs: (number | null)[] = [];
       const fresh: Pending[] = [];
       const repeats: [Pending, Appended][] = [];
       verdicts.forEach((verdict, i) => {
         const item = items[i] as Pending;
         if (verdict.kind === "new") {
           fresh.push(item);
-          seqs.push(verdict.seq);
         } else if (verdict.kind === "conflict") {
           rejectAll([item], new Refusal("conflict"));
         } else {
@@ -147,7 +145,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
       const append: RoomAppend =
         redactions.length > 0 ? { key: lane.key, entries, redactions } : { key: lane.key, entries };
       appends.push(append);
-      batches.push({ lane, items: fresh, append, seqs });
+      batches.push({ lane, items: fresh, append });
     }
     if (appends.length === 0) return;
     log.append(appends).then(
