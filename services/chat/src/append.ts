@@ -118,25 +118,23 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         atMs,
       );
       const fresh: Pending[] = [];
-      const repeats: [Pending, Appended][] = [];
+      const later: Pending[] = [];
       verdicts.forEach((verdict, i) => {
         const item = items[i] as Pending;
         if (verdict.kind === "new") {
           fresh.push(item);
         } else if (verdict.kind === "conflict") {
           rejectAll([item], new Refusal("conflict"));
+        } else if (verdict.within) {
+          // True only once the batch that it repeats is stored: it waits for that, and is then a repeat of what is known.
+          later.push(item);
         } else {
-          repeats.push([item, { seq: verdict.earlier.seq, atMs: verdict.earlier.atMs, duplicate: true }]);
+          const { seq, atMs } = verdict.earlier;
+          pending--;
+          item.resolve({ seq, atMs, duplicate: true });
         }
       });
-      // A repeat of something in this very batch is true only once the batch is stored.
-      const later = repeats.filter(([, appended]) => appended.seq > (lane.head as LogHead).seq);
-      for (const [item, appended] of repeats) {
-        if (appended.seq > (lane.head as LogHead).seq) continue;
-        pending--;
-        item.resolve(appended);
-      }
-      lane.waiting.unshift(...later.map(([item]) => item));
+      lane.waiting.unshift(...later);
       if (entries.length === 0) {
         release(lane);
         continue;

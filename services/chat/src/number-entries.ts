@@ -10,8 +10,8 @@ export interface Earlier {
 
 export type Verdict =
   | { kind: "new"; seq: number }
-  /** The same was stored before. */
-  | { kind: "repeat"; earlier: Earlier }
+  /** The same was stored before; or, `within`, it comes twice among these drafts and is stored with them. */
+  | { kind: "repeat"; earlier: Earlier; within: boolean }
   /** The same id was used for something else. */
   | { kind: "conflict" };
 
@@ -32,9 +32,11 @@ export function numberEntries(
   let { seq, count } = head;
   for (const draft of drafts) {
     const id = idOf(draft);
-    const earlier = earlierOf(id) ?? within?.get(id);
+    const stored = earlierOf(id);
+    const earlier = stored ?? within?.get(id);
     if (earlier) {
-      verdicts.push(earlier.digest === draft.digest ? { kind: "repeat", earlier } : { kind: "conflict" });
+      const repeat = { kind: "repeat", earlier, within: stored === undefined } as const;
+      verdicts.push(earlier.digest === draft.digest ? repeat : { kind: "conflict" });
       continue;
     }
     seq++;
