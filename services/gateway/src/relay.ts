@@ -11,9 +11,11 @@ import {
 } from "@parley/protocol";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
-import type { Hub, HubRoom } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import { createJoin } from "./join.ts";
 import type { People } from "./people.ts";
 import { strike, takeToken } from "./rate-limit.ts";
+import { createRegister } from "./register.ts";
 import type { Session } from "./session.ts";
 import type { Typing } from "./typing.ts";
 
@@ -51,7 +53,8 @@ const isoOf = (() => {
 })();
 
 export function createRelay(options: RelayOptions): Relay {
-  const { chat, hub, people, typing, authenticate } = options;
+  const { chat, hub, people, typing } = options;
+  const join = createJoin(chat, hub);
 
   const answered = (session: Session, frame: string) => {
     session.link.send(frame);
@@ -128,24 +131,6 @@ export function createRelay(options: RelayOptions): Relay {
     });
   };
 
-  /** Opens the room before it asks, so that nothing falls between the answer's head and the first live entry. */
-  const join = (
-    session: Session,
-    resume: Resume,
-    quiet: boolean,
-    done: (answer: Extract<ChatAnswer, { kind: "joined" }>, room: HubRoom) => void,
-    refused: (code: ErrorCode, error: string) => void,
-  ) => {
-    const user = session.user as NonNullable<Session["user"]>;
-    const room = hub.open(resume.room);
-    chat.ask(partitionOf(resume.room), { kind: "join", user, quiet, ...resume }, (answer) => {
-      if (!(answer instanceof Unanswered) && answer.kind === "joined") return done(answer, room);
-      hub.cancel(room);
-      if (answer instanceof Unanswered) refused("unavailable", "No chat worker answered in time; send it again");
-      else if (answer.kind === "refused") refused(answer.code, answer.error);
-    });
-  };
-
   const joinRoom = (session: Session, id: RequestId, resume: Resume) => {
     if (session.rooms.size >= limits.roomsPerSession && !session.rooms.has(resume.room))
       return refuse(
@@ -187,77 +172,7 @@ export function createRelay(options: RelayOptions): Relay {
     answered(session, replyFrame("Typing", id, "{}"));
   };
 
-  type Register = Extract<ClientEvent, { event: "Register" }>;
-
-  const register = async (session: Session, id: RequestId, event: Register) => {
-    session.stage = "registering";
-    try {
-      const identity = await authenticate(event);
-      const { user } = identity;
-      const arrived = await new Promise<ChatAnswer | Unanswered>((resolve) =>
-        chat.ask(
-          partitionOf(user.id),
-          { kind: "arrive", user, infoJson: identity.infoJson, fresh: identity.fresh },
-          resolve,
-        ),
-      );
-      if (arrived instanceof Unanswered) throw new Refusal("unavailable", "No chat worker answered in time; try again");
-      if (arrived.kind === "refused") throw new Refusal(arrived.code, arrived.error);
-      if (session.stage !== "registering") return;
-      session.user = user;
-      session.senderJson = JSON.stringify({ id: user.id, name: user.name });
-      const { memberships } = JSON.parse(arrived.kind === "json" ? arrived.json : "{}") as { memberships: string[] };
-      const { json: rooms, entered } = await rejoin(session, event.rooms);
-      if (session.stage === "registering") {
-        people.add(session, memberships);
-        const parts = [`"user":${JSON.stringify(user)}`];
-        if (identity.token) parts.push(`"token":${JSON.stringify(identity.token)}`);
-        parts.push(`"activeUsers":{"users":[${JSON.stringify(user)}],"total":1,"next":null}`);
-        if (event.rooms.length > 0) parts.push(`"rooms":{${rooms}}`);
-        answered(session, replyFrame("Register", id, `{${parts.join(",")}}`));
-        session.stage = "registered";
-      }
-      // Also for a session that is gone by now: the rooms were opened for it.
-      for (const enter of entered) enter();
-    } catch (error) {
-      if (session.stage !== "registering") return;
-      session.stage = "open";
-      fail(session, "Register", id, error);
-      if (error instanceof Refusal && error.code === "unauthorized") {
-        session.link.close("unauthorized");
-        return;
-      }
-    }
-    const held = session.held ?? [];
-    session.held = null;
-    for (const again of held) again();
-  };
-
-  /** Joins the rooms a returning client was in; `entered` lets it hear of them once the reply has left. */
-  const rejoin = async (session: Session, resumes: Resume[]): Promise<{ json: string; entered: (() => void)[] }> => {
-    const entered: (() => void)[] = [];
-    const parts = await Promise.all(
-      resumes.map(
-        (resume) =>
-          new Promise<string>((resolve) =>
-            join(
-              session,
-              resume,
-              true,
-              (answer, room) => {
-                entered.push(() => hub.enter(room, session, answer.key, answer.head));
-                resolve(`${room.nameJson}:${answer.json}`);
-              },
-              (code, error) => {
-                const why = JSON.stringify({ error, code, retryable: code === "unavailable" || code === "internal" });
-                resolve(`${JSON.stringify(resume.room)}:${why}`);
-              },
-            ),
-          ),
-      ),
-    );
-    return { json: parts.join(","), entered };
-  };
+  const register = createRegister({ ...options, join, answered, fail });
 
   const unregister = (session: Session, id: RequestId) => {
     leaveAll(session);
