@@ -1,6 +1,7 @@
 /** What gateways ask chat workers, and the answers. `send` is binary, being nearly all there is; the rest is JSON. */
 import type { Amend, ErrorCode, Resume } from "@parley/protocol";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
+import type { JsonAnswer } from "./json-wire.ts";
 
 export interface Actor {
   id: string;
@@ -44,11 +45,10 @@ export type ChatRequest = ChatSend | ChatAsk;
 
 export type ChatAnswer =
   | { kind: "sent"; seq: number; atMs: number; duplicate: boolean }
-  | { kind: "json"; json: string }
+  | JsonAnswer
   /** `json` is the reply's data; the room's key and head are for the gateway. */
   | { kind: "joined"; key: number; head: number; json: string }
-  | { kind: "bytes"; bytes: Uint8Array }
-  | { kind: "refused"; code: ErrorCode; error: string };
+  | { kind: "bytes"; bytes: Uint8Array };
 
 export function encodeChatRequest(writer: ByteWriter, request: ChatRequest): void {
   if (request.kind !== "send") {

@@ -20,8 +20,6 @@ export interface ResponderOptions<Request, Answer> {
   encode: (writer: ByteWriter, answer: Answer) => void;
   /** Handles one request. Never rejects: what goes wrong is an answer too. Called for all of a batch in its order. */
   handle: (request: Request) => Promise<Answer>;
-  /** Called after the last request of a batch was handed over. */
-  endOfBatch?: () => void;
   /** A batch that can't be read: a fault of ours, to be logged. */
   onUnreadable: (error: unknown) => void;
 }
@@ -71,7 +69,8 @@ export function serveBatches<Request, Answer>(options: ResponderOptions<Request,
       options.onUnreadable(error);
       return;
     }
-    options.endOfBatch?.();
+    // A requester's empty batch only asks whether anybody is here.
+    if (pending.length === 0) return;
     counts.batches++;
     counts.requests += pending.length;
     busy++;

@@ -17,7 +17,7 @@ export function encodeName(name: string): string {
 }
 
 /** Workers that own partitions, and to which batches go. */
-export type WorkerService = "chat" | "presence" | "timer";
+export type WorkerService = "chat" | "presence" | "timer" | "notify";
 
 export const subjects = {
   /** Entries and passing events of a room, as fan-out records. */

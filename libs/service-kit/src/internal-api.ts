@@ -36,12 +36,19 @@ export class ApiError extends Error {
   override name = "ApiError";
   readonly statusCode: number;
   readonly code: string;
+  /** Written for the caller, whatever the status. */
+  get told(): string {
+    return this.message;
+  }
   constructor(statusCode: number, code: string, message: string) {
     super(message);
     this.statusCode = statusCode;
     this.code = code;
   }
 }
+
+/** What a route may throw beside ApiError: anything with a `statusCode` and a `code`. `told`: what the caller may know of it. */
+type ApiFault = Error & { statusCode?: number; code?: string; validation?: unknown; told?: string };
 
 /** The provider's own compiler leaves a query's defaults out, so what was not given would be refused as missing. */
 const compileWithDefaults: typeof TypeBoxValidatorCompiler = (route) => {
@@ -80,17 +87,13 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     if (given.length !== expected.length || !timingSafeEqual(given, expected))
       throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
   });
-  api.setErrorHandler((error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
+  api.setErrorHandler((error: ApiFault, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status >= 500) request.log.error({ err: error }, "internal API");
-    const code = error.validation
-      ? "bad_request"
-      : status >= 500 && !(error instanceof ApiError)
-        ? "internal"
-        : (error.code ?? "bad_request");
+    const known = status < 500 || error.told !== undefined;
+    if (status >= 500) request.log[known ? "warn" : "error"]({ err: error }, "internal API");
     void reply.status(status).send({
-      error: status >= 500 && !(error instanceof ApiError) ? "Something went wrong on our side" : error.message,
-      code,
+      error: known ? (error.told ?? error.message) : "Something went wrong on our side",
+      code: error.validation ? "bad_request" : known ? (error.code ?? "bad_request") : "internal",
     });
   });
   api.setNotFoundHandler((_request, reply) => {

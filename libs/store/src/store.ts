@@ -1,3 +1,4 @@
+import { Unavailable } from "@parley/protocol";
 import type { RoomLog } from "./room-log.ts";
 import type { RoomStore } from "./rooms.ts";
 import type { UserStore } from "./users.ts";
@@ -19,6 +20,7 @@ export interface Store {
 }
 
 /** The store can't be reached, is full, or did not answer in time. Whoever asked may try again. */
-export class StoreUnavailable extends Error {
+export class StoreUnavailable extends Unavailable {
   override name = "StoreUnavailable";
+  override readonly told = "The store can't be reached for the moment; send it again";
 }

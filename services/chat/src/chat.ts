@@ -1,20 +1,16 @@
 /** The chat worker: takes batches from gateways, gives each request to its handler, and answers. */
 import {
-  announceWorker,
   type Bus,
   type ChatAnswer,
   type ChatRequest,
   decodeChatRequest,
   encodeChatAnswer,
   partitionOf,
-  registerService,
-  serveBatches,
+  serveWorker,
   subjects,
-  watchWorkers,
 } from "@parley/bus";
-import { errors, Refusal } from "@parley/protocol";
 import type { Logger } from "@parley/service-kit";
-import { type Store, StoreUnavailable } from "@parley/store";
+import type { Store } from "@parley/store";
 import { createActivity } from "./activity.ts";
 import { type Appender, createAppender } from "./append.ts";
 import { createDeliver, type Deliver } from "./deliver.ts";
@@ -84,43 +80,27 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     now: Date.now,
   };
 
-  const handle = async (request: ChatRequest): Promise<ChatAnswer> => {
-    try {
-      return await answer(deps, request);
-    } catch (error) {
-      return refusalOf(error, logger, request.kind);
-    }
-  };
-
-  const workers = watchWorkers(bus, "chat");
   const changes = bus.nc.subscribe(subjects.roomChanged(), {
     callback: (error, msg) => {
       if (!error) rooms.changed(msg.string());
     },
   });
-  const responder = serveBatches<ChatRequest, ChatAnswer>({
+  const served = await serveWorker<ChatRequest, ChatAnswer>({
     bus,
     service: "chat",
     worker,
-    decode: decodeChatRequest,
-    encode: encodeChatAnswer,
-    handle,
-    onUnreadable: (error) => logger.error({ err: error }, "a batch could not be read or answered"),
-  });
-  const registered = await registerService(bus, {
-    name: "parley-chat",
     version: options.version,
     description: "Rooms, members and the log of each room",
-    worker,
-    stats: () => ({ ...responder.counts, busy: responder.busy(), rooms: rooms.count(), appending: appender.pending() }),
+    decode: decodeChatRequest,
+    encode: encodeChatAnswer,
+    handle: (request) => answer(deps, request),
+    stats: () => ({ rooms: rooms.count(), appending: appender.pending() }),
+    onError: (error, what, unavailable) => logger[unavailable ? "warn" : "error"]({ err: error }, what),
   });
-  // Last, so that nobody sends before somebody listens.
-  await bus.nc.flush();
-  const announcement = announceWorker(bus, "chat", worker);
 
   const sweep = async () => {
     try {
-      const swept = await sweepOnce(store, (room) => workers.owners()[partitionOf(room)] === worker, Date.now());
+      const swept = await sweepOnce(store, (room) => served.owns(partitionOf(room)), Date.now());
       for (const room of swept.rooms) deliver.roomChanged(room);
       if (swept.entries + swept.guests > 0) logger.info({ entries: swept.entries, guests: swept.guests }, "swept");
     } catch (error) {
@@ -134,14 +114,9 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     isReady: () => bus.isConnected(),
     async stop() {
       clearInterval(sweeping);
-      announcement.leave();
-      // Batches sent before the gateways heard of it are still answered.
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      await responder.stop();
+      await served.stop();
       activity.close();
       changes.unsubscribe();
-      workers.close();
-      await registered.stop();
     },
   };
 }
@@ -173,14 +148,4 @@ function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
     case "unread":
       return unreadOf(deps, request.items);
   }
-}
-
-function refusalOf(error: unknown, logger: Logger, kind: string): ChatAnswer {
-  if (error instanceof Refusal) return { kind: "refused", code: error.code, error: error.message };
-  if (error instanceof StoreUnavailable) {
-    logger.warn({ err: error, kind }, "the store is unavailable");
-    return { kind: "refused", code: "unavailable", error: "The store can't be reached for the moment; send it again" };
-  }
-  logger.error({ err: error, kind }, "a request failed");
-  return { kind: "refused", code: "internal", error: errors.internal.message };
 }

@@ -11,33 +11,11 @@ import {
   Refusal,
 } from "@parley/protocol";
 import { ApiError, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
-import { type MemberRecord, type RoomRecord, StoreUnavailable } from "@parley/store";
+import type { MemberRecord, RoomRecord } from "@parley/store";
 import type { Chat, ChatDeps } from "./chat.ts";
 import { digestOf, messageFields } from "./entry.ts";
 import { historyOf } from "./reading.ts";
 import type { RoomState } from "./room-states.ts";
-
-const statusOf: { [code: string]: number } = {
-  bad_request: 400,
-  too_large: 413,
-  forbidden: 403,
-  not_found: 404,
-  conflict: 409,
-  room_closed: 409,
-  unavailable: 503,
-};
-
-/** Refusals of the rooms' code become statuses of HTTP. */
-async function translated<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Refusal) throw new ApiError(statusOf[error.code] ?? 400, error.code, error.message);
-    if (error instanceof StoreUnavailable)
-      throw new ApiError(503, "unavailable", "The store can't be reached for the moment; send it again");
-    throw error;
-  }
-}
 
 const RoomName = Type.String({ minLength: 1, maxLength: 1_024, description: "name of a room, 1 to 128 characters" });
 const RoomParams = Type.Object({ room: RoomName });
@@ -139,44 +117,37 @@ export async function createChatApi(options: {
 
 function addRooms(api: InternalApi, deps: ChatDeps): void {
   const tags = ["rooms"];
-  api.get("/v1/rooms", { schema: { tags, summary: "Rooms by name", querystring: Paging } }, ({ query }) =>
-    translated(async () => {
-      const rooms = await deps.store.rooms.list({ after: query.after ?? null, limit: query.limit });
-      const next = rooms.length === query.limit ? rooms[rooms.length - 1]?.name : null;
-      return { rooms: rooms.map(roomView), next: next ?? null };
-    }),
-  );
-  api.post("/v1/rooms", { schema: { tags, summary: "Make a room", body: NewRoom } }, ({ body }, reply) =>
-    translated(async () => {
-      const { name, members = [], ...settings } = body;
-      if (settings.visibility === "direct" && members.length !== 2)
-        throw new Refusal("bad_request", "a direct room has exactly two members");
-      const users = members.map(({ user, role }) => ({ user: checkUserId(user), role: role ?? ("member" as const) }));
-      const { state, created } = await deps.rooms.make(checkRoomName(name, "name"), settings);
-      if (!created) throw new Refusal("conflict", "A room of this name is there already");
-      for (const { user, role } of users) await setMember(deps, state, user, { member: true, role });
-      void reply.status(201);
-      return roomView(state.record);
-    }),
-  );
-  api.get("/v1/rooms/:room", { schema: { tags, summary: "One room", params: RoomParams } }, ({ params }) =>
-    translated(async () => {
-      const state = await present(deps, params.room);
-      const [head] = await deps.store.log.heads([state.key]);
-      return { ...roomView(state.record), head: head?.seq ?? 0, start: head?.start ?? 1, members: state.memberCount };
-    }),
-  );
+  api.get("/v1/rooms", { schema: { tags, summary: "Rooms by name", querystring: Paging } }, async ({ query }) => {
+    const rooms = await deps.store.rooms.list({ after: query.after ?? null, limit: query.limit });
+    const next = rooms.length === query.limit ? rooms[rooms.length - 1]?.name : null;
+    return { rooms: rooms.map(roomView), next: next ?? null };
+  });
+  api.post("/v1/rooms", { schema: { tags, summary: "Make a room", body: NewRoom } }, async ({ body }, reply) => {
+    const { name, members = [], ...settings } = body;
+    if (settings.visibility === "direct" && members.length !== 2)
+      throw new Refusal("bad_request", "a direct room has exactly two members");
+    const users = members.map(({ user, role }) => ({ user: checkUserId(user), role: role ?? ("member" as const) }));
+    const { state, created } = await deps.rooms.make(checkRoomName(name, "name"), settings);
+    if (!created) throw new Refusal("conflict", "A room of this name is there already");
+    for (const { user, role } of users) await setMember(deps, state, user, { member: true, role });
+    void reply.status(201);
+    return roomView(state.record);
+  });
+  api.get("/v1/rooms/:room", { schema: { tags, summary: "One room", params: RoomParams } }, async ({ params }) => {
+    const state = await present(deps, params.room);
+    const [head] = await deps.store.log.heads([state.key]);
+    return { ...roomView(state.record), head: head?.seq ?? 0, start: head?.start ?? 1, members: state.memberCount };
+  });
   api.patch(
     "/v1/rooms/:room",
     { schema: { tags, summary: "Change a room", params: RoomParams, body: RoomPatch } },
-    ({ params, body }) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        const changed = await deps.store.rooms.change(state.name, body);
-        tellChanged(deps, state);
-        if (!changed) throw new Refusal("not_found");
-        return roomView(changed);
-      }),
+    async ({ params, body }) => {
+      const state = await present(deps, params.room);
+      const changed = await deps.store.rooms.change(state.name, body);
+      tellChanged(deps, state);
+      if (!changed) throw new Refusal("not_found");
+      return roomView(changed);
+    },
   );
   api.delete(
     "/v1/rooms/:room",
@@ -187,14 +158,13 @@ function addRooms(api: InternalApi, deps: ChatDeps): void {
         params: RoomParams,
       },
     },
-    ({ params }, reply) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        await deps.store.rooms.delete(state.name);
-        tellChanged(deps, state);
-        deps.deliver.reset(state);
-        return reply.status(204).send();
-      }),
+    async ({ params }, reply) => {
+      const state = await present(deps, params.room);
+      await deps.store.rooms.delete(state.name);
+      tellChanged(deps, state);
+      deps.deliver.reset(state);
+      return reply.status(204).send();
+    },
   );
 }
 
@@ -221,48 +191,45 @@ function addMembers(api: InternalApi, deps: ChatDeps): void {
   api.get(
     "/v1/rooms/:room/members",
     { schema: { tags, summary: "Members by user id", params: RoomParams, querystring: Paging } },
-    ({ params, query }) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        const members = await deps.store.rooms.members(state.key, { after: query.after ?? null, limit: query.limit });
-        const next = members.length === query.limit ? members[members.length - 1]?.user : null;
-        return { members: members.map((member) => memberView(member, deps.now())), next: next ?? null };
-      }),
+    async ({ params, query }) => {
+      const state = await present(deps, params.room);
+      const members = await deps.store.rooms.members(state.key, { after: query.after ?? null, limit: query.limit });
+      const next = members.length === query.limit ? members[members.length - 1]?.user : null;
+      return { members: members.map((member) => memberView(member, deps.now())), next: next ?? null };
+    },
   );
   api.put(
     "/v1/rooms/:room/members/:user",
     {
       schema: { tags, summary: "Make a member, or change role, mute or ban", params: MemberParams, body: MemberPatch },
     },
-    ({ params, body }) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        const user = checkUserId(params.user);
-        const { role, banned, mutedForMs } = body;
-        const member = await setMember(deps, state, user, {
-          ...(role === undefined ? {} : { role }),
-          ...(banned === undefined ? {} : { banned }),
-          ...(mutedForMs === undefined ? {} : { mutedUntilMs: mutedForMs === 0 ? 0 : deps.now() + mutedForMs }),
-          member: banned !== true,
-        });
-        if (banned) deps.deliver.removed(state, user);
-        return memberView(member, deps.now());
-      }),
+    async ({ params, body }) => {
+      const state = await present(deps, params.room);
+      const user = checkUserId(params.user);
+      const { role, banned, mutedForMs } = body;
+      const member = await setMember(deps, state, user, {
+        ...(role === undefined ? {} : { role }),
+        ...(banned === undefined ? {} : { banned }),
+        ...(mutedForMs === undefined ? {} : { mutedUntilMs: mutedForMs === 0 ? 0 : deps.now() + mutedForMs }),
+        member: banned !== true,
+      });
+      if (banned) deps.deliver.removed(state, user);
+      return memberView(member, deps.now());
+    },
   );
   api.delete(
     "/v1/rooms/:room/members/:user",
     { schema: { tags, summary: "End a membership", params: MemberParams } },
-    ({ params }, reply) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        const user = checkUserId(params.user);
-        if (!(await deps.store.rooms.removeMember(state.key, user)))
-          throw new Refusal("not_found", "This user is not a member of the room");
-        tellChanged(deps, state);
-        deps.deliver.order({ order: "membership", user, room: state.name, member: false });
-        deps.deliver.removed(state, user);
-        return reply.status(204).send();
-      }),
+    async ({ params }, reply) => {
+      const state = await present(deps, params.room);
+      const user = checkUserId(params.user);
+      if (!(await deps.store.rooms.removeMember(state.key, user)))
+        throw new Refusal("not_found", "This user is not a member of the room");
+      tellChanged(deps, state);
+      deps.deliver.order({ order: "membership", user, room: state.name, member: false });
+      deps.deliver.removed(state, user);
+      return reply.status(204).send();
+    },
   );
 }
 
@@ -278,52 +245,50 @@ function addMessages(api: InternalApi, deps: ChatDeps): void {
         querystring: HistoryQuery,
       },
     },
-    ({ params, query }, reply) =>
-      translated(async () => {
-        const { before, after, limit } = query;
-        if (before !== undefined && after !== undefined)
-          throw new Refusal("bad_request", "give before or after, not both");
-        const state = await present(deps, params.room);
-        const page = { before: before ?? null, after: after ?? null, limit };
-        // JSON as it is stored: not parsed to be written again.
-        return reply.type("application/json; charset=utf-8").send(await historyOf(deps, state, page));
-      }),
+    async ({ params, query }, reply) => {
+      const { before, after, limit } = query;
+      if (before !== undefined && after !== undefined)
+        throw new Refusal("bad_request", "give before or after, not both");
+      const state = await present(deps, params.room);
+      const page = { before: before ?? null, after: after ?? null, limit };
+      // JSON as it is stored: not parsed to be written again.
+      return reply.type("application/json; charset=utf-8").send(await historyOf(deps, state, page));
+    },
   );
   api.post(
     "/v1/rooms/:room/messages",
     {
       schema: { tags, summary: "Say something as the system or as a named sender", params: RoomParams, body: Message },
     },
-    ({ params, body }, reply) =>
-      translated(async () => {
-        const state = await present(deps, params.room);
-        const text = body.text === undefined ? null : checkText(body.text);
-        if (!text && body.data === undefined) throw new Refusal("bad_request", "text or data is needed");
-        const kind = body.sender ? "message" : "system";
-        const sender = body.sender
-          ? {
-              id: checkUserId(body.sender.id, "sender.id"),
-              name: checkName(body.sender.name, "sender.name", limits.userNameChars),
-            }
-          : { id: "system", name: "System" };
-        const dataJson = JSON.stringify(body.data ?? null);
-        const replyTo = body.replyTo ?? null;
-        const appended = await deps.appender.append(state, {
-          kind,
-          sender: sender.id,
-          senderJson: JSON.stringify(sender),
-          clientMessageId: checkClientMessageId(body.clientMessageId ?? randomUUID()),
-          digest: digestOf(kind, text, dataJson, replyTo),
-          target: null,
-          fieldsJson: messageFields(text, dataJson, replyTo),
-        });
-        void reply.status(appended.duplicate ? 200 : 201);
-        return {
-          room: state.name,
-          seq: appended.seq,
-          at: new Date(appended.atMs).toISOString(),
-          duplicate: appended.duplicate,
-        };
-      }),
+    async ({ params, body }, reply) => {
+      const state = await present(deps, params.room);
+      const text = body.text === undefined ? null : checkText(body.text);
+      if (!text && body.data === undefined) throw new Refusal("bad_request", "text or data is needed");
+      const kind = body.sender ? "message" : "system";
+      const sender = body.sender
+        ? {
+            id: checkUserId(body.sender.id, "sender.id"),
+            name: checkName(body.sender.name, "sender.name", limits.userNameChars),
+          }
+        : { id: "system", name: "System" };
+      const dataJson = JSON.stringify(body.data ?? null);
+      const replyTo = body.replyTo ?? null;
+      const appended = await deps.appender.append(state, {
+        kind,
+        sender: sender.id,
+        senderJson: JSON.stringify(sender),
+        clientMessageId: checkClientMessageId(body.clientMessageId ?? randomUUID()),
+        digest: digestOf(kind, text, dataJson, replyTo),
+        target: null,
+        fieldsJson: messageFields(text, dataJson, replyTo),
+      });
+      void reply.status(appended.duplicate ? 200 : 201);
+      return {
+        room: state.name,
+        seq: appended.seq,
+        at: new Date(appended.atMs).toISOString(),
+        duplicate: appended.duplicate,
+      };
+    },
   );
 }

@@ -76,31 +76,47 @@ export function createRelay(options: RelayOptions): Relay {
     refuse(session, event, id, "internal", "Something went wrong on our side; send it again");
   };
 
-  /** Asks a chat worker; a refusal, or no answer, is answered here. */
-  const askChat = (
+  /** Asks a worker of any service; a refusal, or no answer, is answered here. */
+  const ask = <Request>(
+    requester: Requester<Request, ChatAnswer>,
     session: Session,
     event: string,
     id: RequestId,
     partition: number,
-    request: ChatRequest,
+    request: Request,
     done: (answer: Exclude<ChatAnswer, { kind: "refused" }>) => void,
-    refused?: () => void,
   ) =>
-    chat.ask(partition, request, (answer) => {
-      if (answer instanceof Unanswered) {
-        refused?.();
-        refuse(session, event, id, "unavailable", "No chat worker answered in time; send it again");
-      } else if (answer.kind === "refused") {
-        refused?.();
-        refuse(session, event, id, answer.code, answer.error);
-      } else done(answer);
+    requester.ask(partition, request, (answer) => {
+      if (answer instanceof Unanswered)
+        refuse(session, event, id, "unavailable", "No worker answered in time; send it again");
+      else if (answer.kind === "refused") refuse(session, event, id, answer.code, answer.error);
+      else done(answer);
     });
 
-  /** A question whose answer is the reply's data. */
-  const pass = (session: Session, event: string, id: RequestId, room: string, request: ChatRequest) =>
-    askChat(session, event, id, partitionOf(room), request, (answer) => {
+  /** A question to the worker that has `key` (a room, or a user), whose answer is the reply's data. */
+  const pass = <Request>(
+    requester: Requester<Request, ChatAnswer>,
+    session: Session,
+    event: string,
+    id: RequestId,
+    key: string,
+    request: Request,
+  ) =>
+    ask(requester, session, event, id, partitionOf(key), request, (answer) => {
       if (answer.kind === "json") answered(session, replyFrame(event, id, answer.json));
-      else if (answer.kind === "sent") answered(session, sentFrame(event, id, JSON.stringify(room), answer));
+    });
+
+  /** Something for a room's log: the reply says which entry it became. */
+  const append = (
+    session: Session,
+    event: string,
+    id: RequestId,
+    room: string,
+    request: ChatRequest,
+    roomJson = JSON.stringify(room),
+  ) =>
+    ask(chat, session, event, id, partitionOf(room), request, (answer) => {
+      if (answer.kind === "sent") answered(session, sentFrame(event, id, roomJson, answer));
     });
 
   const sentFrame = (
@@ -125,10 +141,7 @@ export function createRelay(options: RelayOptions): Relay {
       dataJson: event.dataJson,
       replyTo: event.replyTo,
     };
-    const roomJson = listening ? listening.nameJson : JSON.stringify(room);
-    askChat(session, "SendMessage", id, partitionOf(room), request, (answer) => {
-      if (answer.kind === "sent") answered(session, sentFrame("SendMessage", id, roomJson, answer));
-    });
+    append(session, "SendMessage", id, room, request, listening?.nameJson);
   };
 
   const joinRoom = (session: Session, id: RequestId, resume: Resume) => {
@@ -162,7 +175,13 @@ export function createRelay(options: RelayOptions): Relay {
       typing.end(session, listening);
       hub.leave(listening, session);
     }
-    pass(session, "LeaveRoom", id, room, { kind: "leave", user, room, forget, listening: listening !== undefined });
+    pass(chat, session, "LeaveRoom", id, room, {
+      kind: "leave",
+      user,
+      room,
+      forget,
+      listening: listening !== undefined,
+    });
   };
 
   const setTyping = (session: Session, id: RequestId, name: string, value: boolean) => {
@@ -215,13 +234,18 @@ export function createRelay(options: RelayOptions): Relay {
       case "EditMessage":
       case "DeleteMessage":
       case "React":
-        return pass(session, event.event, id, event.room, { kind: "amend", user, ...event });
+        return append(session, event.event, id, event.room, { kind: "amend", user, ...event });
       case "History":
-        return pass(session, "History", id, event.room, { kind: "history", user, ...event });
+        return pass(chat, session, "History", id, event.room, { kind: "history", user, ...event });
       case "MarkRead":
-        return pass(session, "MarkRead", id, event.room, { kind: "markRead", user, session: session.id, ...event });
+        return pass(chat, session, "MarkRead", id, event.room, {
+          kind: "markRead",
+          user,
+          session: session.id,
+          ...event,
+        });
       case "Rooms":
-        return pass(session, "Rooms", id, user.id, { kind: "rooms", user, next: event.next });
+        return pass(chat, session, "Rooms", id, user.id, { kind: "rooms", user, next: event.next });
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
       case "RefreshToken":
