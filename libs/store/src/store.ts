@@ -1,6 +1,9 @@
 import { Unavailable } from "@parley/protocol";
+import type { NotificationStore } from "./notifications.ts";
 import type { RoomLog } from "./room-log.ts";
 import type { RoomStore } from "./rooms.ts";
+import type { SmsStore } from "./sms.ts";
+import type { TicketStore } from "./tickets.ts";
 import type { UserStore } from "./users.ts";
 
 /**
@@ -13,6 +16,9 @@ export interface Store {
   log: RoomLog;
   rooms: RoomStore;
   users: UserStore;
+  notifications: NotificationStore;
+  sms: SmsStore;
+  tickets: TicketStore;
   /** Rejects with StoreUnavailable when the store can't be written to. */
   ping(): Promise<void>;
   /** Resolves once all that was asked for is answered; what is asked for afterwards is StoreUnavailable. */

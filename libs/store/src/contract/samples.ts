@@ -5,6 +5,10 @@ import type { UserRecord } from "../users.ts";
 /** A 48-bit key, as the services make them. */
 export const randomKey = (): number => 1 + Math.floor(Math.random() * (2 ** 48 - 1));
 
+let lastId = 0;
+/** An id that no other test of the suite has. */
+export const uniqueId = (prefix: string): string => `${prefix}${randomKey().toString(36)}-${++lastId}`;
+
 /** Names and ids which have broken one store or another. */
 export const oddNames = [
   "plain",

@@ -2,7 +2,10 @@ import { after, before, describe } from "node:test";
 import type { Store } from "../store.ts";
 import { logContract } from "./log-contract.ts";
 import { logModelContract } from "./log-model-contract.ts";
+import { notificationsContract } from "./notifications-contract.ts";
 import { roomsContract } from "./rooms-contract.ts";
+import { smsContract } from "./sms-contract.ts";
+import { ticketsContract } from "./tickets-contract.ts";
 import { unreadContract } from "./unread-contract.ts";
 import { usersContract } from "./users-contract.ts";
 import { writersContract } from "./writers-contract.ts";
@@ -38,5 +41,8 @@ export function storeContract(name: string, open: OpenContractStore): void {
     roomsContract(stores);
     unreadContract(stores);
     usersContract(stores);
+    notificationsContract(stores);
+    smsContract(stores);
+    ticketsContract(stores);
   });
 }

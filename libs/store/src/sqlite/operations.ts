@@ -2,7 +2,10 @@ import { batchOf } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { journalTable } from "./journal.ts";
 import { logTable } from "./log.ts";
+import { notificationsTable } from "./notifications.ts";
 import { roomsTable } from "./rooms.ts";
+import { smsTable } from "./sms.ts";
+import { ticketsTable } from "./tickets.ts";
 import { usersTable } from "./users.ts";
 
 /** Everything the main thread may ask for, by name, and the chores of the thread. */
@@ -10,6 +13,9 @@ export function storeOperations(connection: Connection) {
   const { db } = connection;
   const rooms = roomsTable(connection);
   const users = usersTable(connection);
+  const sms = smsTable(connection);
+  const notifications = notificationsTable(connection);
+  const tickets = ticketsTable(connection);
   const journal = journalTable(connection);
   const log = logTable(connection, journal, rooms.exists);
   const ping = db.prepare("UPDATE pings SET n = n + 1");
@@ -62,6 +68,18 @@ export function storeOperations(connection: Connection) {
       putUser: users.put,
       touchUsers: users.touch,
       removeStaleGuests: users.removeStaleGuests,
+      createSms: sms.create,
+      changeSms: sms.change,
+      removeOldSms: sms.removeOld,
+      addOptOut: sms.addOptOut,
+      removeOptOut: sms.removeOptOut,
+      createNotification: notifications.create,
+      changeNotification: notifications.change,
+      markNotificationsRead: notifications.markRead,
+      removeOldNotifications: notifications.removeOld,
+      putPreferences: notifications.putPreferences,
+      createTicket: tickets.create,
+      changeTicket: tickets.change,
       ping: (): void => void ping.run(),
     },
 
@@ -83,6 +101,26 @@ export function storeOperations(connection: Connection) {
       exceptions: rooms.exceptions,
       roomsOf: rooms.roomsOf,
       findUsers: users.find,
+      findSms: sms.find,
+      findSmsByKey: sms.findByKey,
+      findSmsByProviderId: sms.findByProviderId,
+      listSms: sms.list,
+      dueSms: sms.due,
+      countSms: sms.count,
+      countSmsTo: sms.countTo,
+      isOptedOut: sms.isOptedOut,
+      findNotification: notifications.find,
+      findNotificationByKey: notifications.findByKey,
+      listNotifications: notifications.list,
+      unreadNotifications: notifications.unread,
+      notificationsOfKind: notifications.ofKind,
+      dueNotifications: notifications.due,
+      countNotifications: notifications.count,
+      preferences: notifications.preferences,
+      usersWithPhone: notifications.usersWithPhone,
+      findTicket: tickets.find,
+      listTickets: tickets.list,
+      ticketsChangedSince: tickets.changedSince,
     },
 
     chores: {

@@ -87,6 +87,77 @@ const migrations = [
   CREATE TABLE pings (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL);
   INSERT INTO pings VALUES (1, 0);
   `,
+  `
+  CREATE TABLE sms (
+    id TEXT PRIMARY KEY,
+    recipient TEXT NOT NULL,
+    text TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    on_unknown TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    provider TEXT,
+    provider_id TEXT,
+    error TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    due_at INTEGER,
+    version INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX sms_by_status ON sms (status, id);
+  CREATE INDEX sms_by_provider_id ON sms (provider, provider_id) WHERE provider_id IS NOT NULL;
+  CREATE INDEX sms_due ON sms (due_at, id) WHERE due_at IS NOT NULL;
+  CREATE INDEX sms_by_recipient ON sms (recipient, created_at);
+  CREATE INDEX sms_ended ON sms (created_at) WHERE due_at IS NULL;
+  CREATE TABLE sms_opt_outs (number TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+
+  CREATE TABLE notifications (
+    id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    data TEXT,
+    dedupe_key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    position TEXT,
+    read_at INTEGER,
+    created_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    due_at INTEGER,
+    version INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX notifications_by_key ON notifications (user, dedupe_key);
+  CREATE INDEX notifications_listed ON notifications (user, position) WHERE position IS NOT NULL;
+  CREATE INDEX notifications_unread ON notifications (user, position) WHERE position IS NOT NULL AND read_at IS NULL;
+  CREATE INDEX notifications_by_kind ON notifications (user, kind, status, id);
+  CREATE INDEX notifications_by_status ON notifications (status);
+  CREATE INDEX notifications_due ON notifications (due_at, id) WHERE due_at IS NOT NULL;
+  CREATE INDEX notifications_ended ON notifications (created_at) WHERE due_at IS NULL;
+  CREATE TABLE preferences (user TEXT PRIMARY KEY, phone TEXT, body TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX preferences_by_phone ON preferences (phone, user) WHERE phone IS NOT NULL;
+
+  CREATE TABLE tickets (
+    room TEXT PRIMARY KEY,
+    asker TEXT NOT NULL,
+    asker_name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    status TEXT NOT NULL,
+    agent TEXT,
+    rating INTEGER,
+    comment TEXT,
+    opened_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    version INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX tickets_by_status ON tickets (status, room);
+  CREATE INDEX tickets_by_asker ON tickets (asker, status, room);
+  CREATE INDEX tickets_by_change ON tickets (changed_at, room);
+  `,
 ];
 
 /** Brings the file to this version's schema; safe when several processes do so at once. */

@@ -1,0 +1,40 @@
+/** The help centre's tickets; what is said in one is its room's log. */
+
+export type TicketStatus = "open" | "claimed" | "closed";
+
+export interface TicketRecord {
+  /** Name of its room, which is its id too. */
+  room: string;
+  asker: string;
+  askerName: string;
+  subject: string;
+  status: TicketStatus;
+  /** Who answers it; null until claimed. */
+  agent: string | null;
+  /** 1 to 5, of the asker; null until given. */
+  rating: number | null;
+  comment: string | null;
+  openedAtMs: number;
+  changedAtMs: number;
+  /** Grows by one with each change. */
+  version: number;
+}
+
+export type TicketChanges = Partial<Pick<TicketRecord, "status" | "agent" | "rating" | "comment" | "changedAtMs">>;
+
+export interface TicketStore {
+  /** Stores the ticket, or answers the one of this room (`created:false`). */
+  create(ticket: TicketRecord): Promise<{ ticket: TicketRecord; created: boolean }>;
+  find(room: string): Promise<TicketRecord | null>;
+  /** Changes and bumps the version, where the ticket is at `version`; null where it is not, or absent. */
+  change(room: string, version: number, changes: TicketChanges): Promise<TicketRecord | null>;
+  /** Tickets of one status, descending by room, rooms < before; with `asker` only those of this user. */
+  list(options: {
+    status: TicketStatus;
+    asker: string | null;
+    before: string | null;
+    limit: number;
+  }): Promise<TicketRecord[]>;
+  /** Tickets changed at `sinceMs` or later, ascending by (changedAtMs, room), those after (sinceMs, `after`) where given. */
+  changedSince(sinceMs: number, options: { after: string | null; limit: number }): Promise<TicketRecord[]>;
+}
