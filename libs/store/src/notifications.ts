@@ -64,8 +64,11 @@ export interface NotificationStore {
   markRead(user: string, id: string | null, atMs: number): Promise<number>;
   /** The user's notifications of a kind and status, descending by id. */
   ofKind(user: string, kind: string, status: NotificationStatus, limit: number): Promise<NotificationRecord[]>;
-  /** Records with dueAtMs <= atMs, the longest due first. */
-  due(atMs: number, limit: number): Promise<NotificationRecord[]>;
+  /** Records with dueAtMs <= atMs, ascending by (dueAtMs, id), those after the last of the page before where given. */
+  due(
+    atMs: number,
+    options: { after: { dueAtMs: number; id: string } | null; limit: number },
+  ): Promise<NotificationRecord[]>;
   count(status: NotificationStatus): Promise<number>;
   /** Removes records created before `createdBeforeMs` which nobody has to look at again, at most `limit`; answers how many. */
   removeOld(createdBeforeMs: number, limit: number): Promise<number>;

@@ -47,8 +47,8 @@ export interface SmsStore {
   change(id: string, version: number, changes: SmsChanges): Promise<SmsRecord | null>;
   /** Records of a status, descending by id, ids < before. */
   list(options: { status: SmsStatus; before: string | null; limit: number }): Promise<SmsRecord[]>;
-  /** Records with dueAtMs <= atMs, the longest due first. */
-  due(atMs: number, limit: number): Promise<SmsRecord[]>;
+  /** Records with dueAtMs <= atMs, ascending by (dueAtMs, id), those after the last of the page before where given. */
+  due(atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }): Promise<SmsRecord[]>;
   count(status: SmsStatus): Promise<number>;
   /** How many records for this number were created at `sinceMs` or later. */
   countTo(to: string, sinceMs: number): Promise<number>;

@@ -117,11 +117,13 @@ export function notificationsContract(stores: ContractStores): void {
       const { notifications } = stores.store;
       const due = [20, 10].map((ms) => notification({ dueAtMs: ms, createdAtMs: 5, status: "failed" }));
       for (const record of [...due, notification({ dueAtMs: 31 })]) await notifications.create(record);
-      const found = await stores.second.notifications.due(30, 10);
+      const found = await stores.second.notifications.due(30, { after: null, limit: 10 });
       assert.deepEqual(
         found.map(({ dueAtMs }) => dueAtMs),
         [10, 20],
       );
+      const after = { dueAtMs: 10, id: due[1]!.id };
+      assert.deepEqual(await notifications.due(30, { after, limit: 1 }), [due[0]]);
       assert.equal(await notifications.count("failed"), 2);
       assert.equal(await notifications.removeOld(10, 100), 0);
       for (const { id } of due) await notifications.change(id, 1, { dueAtMs: null });

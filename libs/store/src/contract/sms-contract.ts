@@ -98,17 +98,25 @@ export function smsContract(stores: ContractStores): void {
     });
 
     test("what is due comes longest due first; what nobody has to look at does not", async () => {
-      const due = [30, 10, 20].map((ms) => sms({ dueAtMs: ms }));
+      const due = [30, 10, 20, 20].map((ms) => sms({ dueAtMs: ms }));
       for (const record of [...due, sms({ dueAtMs: 31 }), sms({ dueAtMs: null })])
         await stores.store.sms.create(record);
-      const found = await stores.second.sms.due(30, 10);
+      const found = await stores.second.sms.due(30, { after: null, limit: 10 });
       assert.deepEqual(
         found.map(({ dueAtMs }) => dueAtMs),
-        [10, 20, 30],
+        [10, 20, 20, 30],
       );
-      assert.equal((await stores.store.sms.due(30, 2)).length, 2);
+      const paged: (number | null)[] = [];
+      for (let after: { dueAtMs: number; id: string } | null = null; ; ) {
+        const page: SmsRecord[] = await stores.store.sms.due(30, { after, limit: 2 });
+        const last = page.at(-1);
+        if (!last) break;
+        paged.push(...page.map(({ dueAtMs }) => dueAtMs));
+        after = { dueAtMs: last.dueAtMs!, id: last.id };
+      }
+      assert.deepEqual(paged, [10, 20, 20, 30]);
       for (const { id } of due) await stores.store.sms.change(id, 1, { dueAtMs: null });
-      assert.deepEqual(await stores.second.sms.due(30, 10), []);
+      assert.deepEqual(await stores.second.sms.due(30, { after: null, limit: 10 }), []);
     });
 
     test("records for a number are counted since a time", async () => {

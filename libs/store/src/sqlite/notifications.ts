@@ -44,7 +44,9 @@ export function notificationsTable({ db }: Connection) {
   );
   const markAll = db.prepare(`UPDATE notifications SET read_at = ?2, version = version + 1 WHERE ${unreadOnes}`);
   const ofKind = db.prepare(`${table.select} WHERE user = ? AND kind = ? AND status = ? ORDER BY id DESC LIMIT ?`);
-  const due = db.prepare(`${table.select} WHERE due_at <= ? ORDER BY due_at, id LIMIT ?`);
+  const due = db.prepare(
+    `${table.select} WHERE due_at <= ?1 AND due_at >= ?2 AND (due_at > ?2 OR id > ?3) ORDER BY due_at, id LIMIT ?4`,
+  );
   const count = db.prepare("SELECT count(*) AS n FROM notifications WHERE status = ?");
   const removeOld = db.prepare(
     `DELETE FROM notifications WHERE id IN
@@ -74,7 +76,8 @@ export function notificationsTable({ db }: Connection) {
       Number((id === null ? markAll.run(user, atMs) : markOne.run(user, atMs, id)).changes),
     ofKind: (user: string, kind: string, status: NotificationStatus, limit: number): Row[] =>
       ofKind.all(user, kind, status, limit) as unknown as Row[],
-    due: (atMs: number, limit: number): Row[] => due.all(atMs, limit) as unknown as Row[],
+    due: (atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }): Row[] =>
+      due.all(atMs, options.after?.dueAtMs ?? -1, options.after?.id ?? "", options.limit) as unknown as Row[],
     count: (status: NotificationStatus): number => (count.get(status) as { n: number }).n,
     removeOld: (createdBeforeMs: number, limit: number): number =>
       Number(removeOld.run(createdBeforeMs, limit).changes),

@@ -25,7 +25,9 @@ export function smsTable({ db }: Connection) {
   const byKey = db.prepare(`${table.select} WHERE idempotency_key = ?`);
   const byProviderId = db.prepare(`${table.select} WHERE provider = ? AND provider_id = ?`);
   const list = db.prepare(`${table.select} WHERE status = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3`);
-  const due = db.prepare(`${table.select} WHERE due_at <= ? ORDER BY due_at, id LIMIT ?`);
+  const due = db.prepare(
+    `${table.select} WHERE due_at <= ?1 AND due_at >= ?2 AND (due_at > ?2 OR id > ?3) ORDER BY due_at, id LIMIT ?4`,
+  );
   const count = db.prepare("SELECT count(*) AS n FROM sms WHERE status = ?");
   const countTo = db.prepare("SELECT count(*) AS n FROM sms WHERE recipient = ? AND created_at >= ?");
   const removeOld = db.prepare(
@@ -51,7 +53,8 @@ export function smsTable({ db }: Connection) {
     change: (id: string, version: number, changes: SmsChanges): SmsRecord | null => table.change(id, version, changes),
     list: (options: { status: SmsStatus; before: string | null; limit: number }): SmsRecord[] =>
       list.all(options.status, options.before, options.limit) as unknown as SmsRecord[],
-    due: (atMs: number, limit: number): SmsRecord[] => due.all(atMs, limit) as unknown as SmsRecord[],
+    due: (atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }): SmsRecord[] =>
+      due.all(atMs, options.after?.dueAtMs ?? -1, options.after?.id ?? "", options.limit) as unknown as SmsRecord[],
     count: (status: SmsStatus): number => (count.get(status) as { n: number }).n,
     countTo: (to: string, sinceMs: number): number => (countTo.get(to, sinceMs) as { n: number }).n,
     removeOld: (createdBeforeMs: number, limit: number): number =>
