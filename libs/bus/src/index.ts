@@ -1,6 +1,7 @@
 export * from "./bytes.ts";
 export * from "./chat-wire.ts";
 export * from "./connect-bus.ts";
+export * from "./emit-wire.ts";
 export * from "./fan-out.ts";
 export * from "./gateway-orders.ts";
 export * from "./json-wire.ts";

@@ -38,6 +38,8 @@ export const subjects = {
   gateway: (node: string) => `parley.gateway.${encodeName(node)}`,
   /** Orders for every gateway. */
   gateways: () => "parley.gateway.all",
+  /** Requests to send an event to users, a room, or all; one presence worker takes each. */
+  emit: () => "parley.emit",
   /** Names of rooms whose record, members or rights were changed: workers forget what they hold of them. */
   roomChanged: () => "parley.room-changed",
 } as const;

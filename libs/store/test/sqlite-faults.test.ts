@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { entries, entry } from "../src/contract/samples.ts";
-import { openStore, type Store, StoreUnavailable } from "../src/index.ts";
+import { newUser, openStore, type Store, StoreUnavailable } from "../src/index.ts";
 import { freshFile, makeRooms } from "./fresh-file.ts";
 
 const pathOf = (url: string): string => url.slice("sqlite:".length);
@@ -114,12 +114,8 @@ test("a call that can't be right fails alone; what shares its transaction goes o
   const store = await open(t, await freshFile(t));
   const [key] = (await makeRooms(store, 1)) as [number];
   const wrong = {
-    id: "u",
-    name: 5n as unknown as string,
-    guest: false,
+    ...newUser({ id: "u", name: 5n as unknown as string, guest: false }, 1),
     info: {} as string,
-    createdAtMs: 1,
-    lastSeenAtMs: 1,
   };
   const [good, bad, alsoGood] = await Promise.allSettled([
     store.log.append([{ key, entries: entries(1, 1) }]),

@@ -1,6 +1,7 @@
 /** Who comes and goes, as far as rooms care: a guest, and what the guest belongs to, ends a day after the last session. */
 import type { Actor, ChatAnswer } from "@parley/bus";
 import { Refusal } from "@parley/protocol";
+import { newUser } from "@parley/store";
 import type { ChatDeps } from "./chat.ts";
 
 type Deps = Pick<ChatDeps, "store" | "now">;
@@ -12,7 +13,7 @@ export async function arrive(deps: Deps, user: Actor, infoJson: string | null, f
   const now = deps.now();
   const { users, rooms } = deps.store;
   if (fresh) {
-    await users.put({ ...user, info: infoJson, createdAtMs: now, lastSeenAtMs: now });
+    await users.put({ ...newUser(user, now), info: infoJson });
     return { kind: "json", json: '{"memberships":[]}' };
   }
   const [known] = await users.find([user.id]);

@@ -1,6 +1,6 @@
 import type { NewEntry } from "../room-log.ts";
 import type { RoomRecord } from "../rooms.ts";
-import type { UserRecord } from "../users.ts";
+import { newUser, type UserRecord } from "../users.ts";
 
 /** A 48-bit key, as the services make them. */
 export const randomKey = (): number => 1 + Math.floor(Math.random() * (2 ** 48 - 1));
@@ -56,7 +56,7 @@ export function room(name: string, changes: Partial<RoomRecord> = {}): RoomRecor
 }
 
 export function user(id: string, changes: Partial<UserRecord> = {}): UserRecord {
-  return { id, name: `Name of ${id}`, guest: false, info: null, createdAtMs: 1_000, lastSeenAtMs: 2_000, ...changes };
+  return { ...newUser({ id, name: `Name of ${id}`, guest: false }, 1_000), lastSeenAtMs: 2_000, ...changes };
 }
 
 /** A message; `seq` stands for its count too unless told otherwise. */

@@ -7,7 +7,12 @@ export function usersContract(stores: ContractStores): void {
   describe("users", () => {
     test("a user is made, replaced and found, in the order asked for", async () => {
       const { users } = stores.store;
-      const ada = user("u-ada", { info: '{"team":"blue"}' });
+      const ada = user("u-ada", {
+        info: '{"team":"blue"}',
+        avatarColor: "#7c3aed",
+        phone: "+491701234567",
+        email: "ada@example.org",
+      });
       await users.put(ada);
       await users.put(user("u-bob"));
       assert.deepEqual(await stores.second.users.find(["u-bob", "nobody", "u-ada"]), [user("u-bob"), null, ada]);
@@ -15,6 +20,37 @@ export function usersContract(stores: ContractStores): void {
       await users.put(renamed);
       assert.deepEqual(await stores.second.users.find(["u-ada"]), [renamed]);
       assert.deepEqual(await users.find([]), []);
+    });
+
+    test("create makes a user once; whoever comes second gets the first one", async () => {
+      const ada = user("u-created", { email: "ada@example.org" });
+      const [one, two] = await Promise.all([
+        stores.store.users.create(ada),
+        stores.second.users.create({ ...ada, email: "other@example.org" }),
+      ]);
+      assert.equal([one.created, two.created].filter(Boolean).length, 1);
+      assert.deepEqual(one.user, two.user);
+      assert.deepEqual((await stores.second.users.find(["u-created"]))[0], one.user);
+    });
+
+    test("change touches what it names alone: a guest becomes a user and keeps id and rooms; an absent one is null", async () => {
+      const { users, rooms } = stores.store;
+      const guest = user("u-changing", { guest: true, info: '{"from":"fair"}', phone: "+4915112345678" });
+      const made = room("changing-room");
+      await users.put(guest);
+      await rooms.create(made);
+      await rooms.putMember(made.key, guest.id, {}, 1);
+      const changed = { ...guest, guest: false, name: "Grace", email: "grace@example.org", info: null };
+      assert.deepEqual(
+        await users.change(guest.id, { guest: false, name: "Grace", email: "grace@example.org", info: null }),
+        changed,
+      );
+      assert.deepEqual(await users.change(guest.id, {}), changed);
+      assert.deepEqual(await stores.second.users.find([guest.id]), [changed]);
+      assert.equal(await users.change("u-nobody", { name: "N" }), null);
+      assert.deepEqual(await users.find(["u-nobody"]), [null]);
+      assert.deepEqual(await users.removeStaleGuests(1_000_000, 1_000), []);
+      assert.equal((await rooms.roomsOf(guest.id, { after: null, limit: 10 })).length, 1);
     });
 
     test("odd ids and names come back as they were", async () => {

@@ -66,6 +66,8 @@ export function storeOperations(connection: Connection) {
       removeMember: rooms.removeMember,
       markRead: rooms.markRead,
       putUser: users.put,
+      createUser: users.create,
+      changeUser: users.change,
       touchUsers: users.touch,
       removeStaleGuests: users.removeStaleGuests,
       createSms: sms.create,

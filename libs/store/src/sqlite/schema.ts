@@ -158,6 +158,11 @@ const migrations = [
   CREATE INDEX tickets_by_asker ON tickets (asker, status, room);
   CREATE INDEX tickets_by_change ON tickets (changed_at, room);
   `,
+  `
+  ALTER TABLE users ADD COLUMN avatar_color TEXT;
+  ALTER TABLE users ADD COLUMN phone TEXT;
+  ALTER TABLE users ADD COLUMN email TEXT;
+  `,
 ];
 
 /** Brings the file to this version's schema; safe when several processes do so at once. */

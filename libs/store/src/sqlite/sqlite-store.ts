@@ -55,6 +55,8 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     },
     users: {
       put: (user) => write("putUser", user),
+      create: (user) => write("createUser", user),
+      change: (id, changes) => write("changeUser", id, changes),
       find: (ids) => read("findUsers", ids),
       touch: (ids, atMs) => write("touchUsers", ids, atMs),
       removeStaleGuests: (beforeMs, limit) => write("removeStaleGuests", beforeMs, limit),
