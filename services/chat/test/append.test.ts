@@ -146,3 +146,14 @@ test("an append that loses every race is refused as unavailable, and the lane go
   calls[calls.length - 1]?.answer("appended");
   assert.equal((await next).seq, 1);
 });
+
+test("[R3] a repeat that another writer stored between the reading of the head and the look-up is answered", async () => {
+  const log = {
+    heads: async () => [{ seq: 0, count: 0, start: 1 }],
+    find: async () => [{ seq: 1, digest: 1, atMs: 5 }],
+  } as unknown as RoomLog;
+  const { appender, toldAgain } = appenderOn(log);
+  const appended = await appender.append(createLane(1, null), draft("ada", "1", "a", 1));
+  assert.deepEqual(appended, { seq: 1, atMs: 5, duplicate: true });
+  assert.deepEqual(toldAgain, [{ key: 1, seq: 1 }], "its writer may have died before it could tell it");
+});
