@@ -40,6 +40,8 @@ export const subjects = {
   gateways: () => "parley.gateway.all",
   /** Requests to send an event to users, a room, or all; one presence worker takes each. */
   emit: () => "parley.emit",
+  /** Calls for fallback sessions of one gateway that landed on another. */
+  fallback: (node: string) => `parley.fallback.${encodeName(node)}`,
   /** Names of rooms whose record, members or rights were changed: workers forget what they hold of them. */
   roomChanged: () => "parley.room-changed",
 } as const;

@@ -113,7 +113,7 @@ export interface RoomSummary {
 export const serverEventNames = [
   "Hello", "Drain", "message", "message.edited", "message.deleted", "message.reacted", "message.system", "read",
   "typing", "presence", "room.joined", "room.left", "room.reset", "timer", "timer.finished", "notification", "ticket",
-  "unread", "resume_required",
+  "unread", "resume_required", "Closed",
 ] as const; // biome-ignore format: one list
 export type ServerEventName = (typeof serverEventNames)[number];
 

@@ -22,14 +22,17 @@ import {
 import { type CloseReason, checkRoomName, greeting, limits } from "@parley/protocol";
 import type { Logger } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
+import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
-import { createHub, type HubCounts } from "./hub.ts";
+import { createHub, type HubCounts, type HubRoom } from "./hub.ts";
+import { createOrigins } from "./origins.ts";
 import { loadPage } from "./page.ts";
 import { createPeople } from "./people.ts";
 import { createConnectionLimit } from "./rate-limit.ts";
 import { createRaw, createRawSeat } from "./raw.ts";
 import { createRelay } from "./relay.ts";
-import type { Session } from "./session.ts";
+import { createRoomListeners, type Listener } from "./room-listeners.ts";
+import type { Session, SessionEvents } from "./session.ts";
 import { createTyping } from "./typing.ts";
 import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom } from "./websocket.ts";
 
@@ -42,6 +45,8 @@ export interface GatewayOptions {
   /** 0: any. */
   port: number;
   guestKey: string;
+  /** Origins whose pages may connect, besides this gateway's own; `*`: any. */
+  allowedOrigins?: readonly string[];
   rawRooms: boolean;
   /** Lifts the limits per session and per address. */
   loadTest: boolean;
@@ -96,12 +101,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     new Promise<ChatAnswer>((resolve, reject) =>
       chat.ask(partition, request, (answer) => (answer instanceof Unanswered ? reject(answer) : resolve(answer))),
     );
+  const listeners = createRoomListeners();
+  const publish = (room: HubRoom, frame: Uint8Array, except?: Listener) => {
+    publishToRoom(app, room, frame);
+    listeners.publish(room, frame, except);
+  };
   const people = createPeople({ bus, ask, onError });
   const hub = createHub({
     bus,
     ask,
     onError,
-    publish: (room, frame) => publishToRoom(app, room, frame),
+    publish,
     sessionById: people.byId,
     sessionsOf: people.sessionsOf,
   });
@@ -139,11 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }),
     );
 
-  const behavior = createWebSocketBehavior({
-    app,
-    hello,
-    eventsBurst,
-    waitingBytes: limits.waitingBytes,
+  const sessionEvents: SessionEvents = {
     opened: (session) => {
       sessions.add(session);
       unregistered.add(session);
@@ -159,21 +165,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (session.user?.guest) goneGuests.add(session.user.id);
       if (sessions.size === 0) onEmpty?.();
     },
+  };
+  const { waitingBytes } = limits;
+  const behavior = createWebSocketBehavior({
+    ...{ ...sessionEvents, app, listeners, hello, eventsBurst, waitingBytes },
     dropped: () => slowDropped++,
   });
   const raw = createRaw({ app, bus, framesPerSecond: eventsPerSecond, framesBurst: eventsBurst });
 
-  /** Refuses a handshake that may not be, and answers true. */
-  const refused = (response: HttpResponse): boolean => {
-    if (draining) {
-      plain(response, "503 Service Unavailable", "This node is draining; connect again\n", 1);
-      return true;
-    }
+  /** Why nobody new may come from there now, or null. */
+  const refusal = (response: HttpResponse): { error: string; retryAfterSeconds: number } | null => {
+    if (draining) return { error: "This node is draining; connect again", retryAfterSeconds: 1 };
     const address = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
     const waitMs = connections.take(address, performance.now());
-    if (waitMs === 0) return false;
-    plain(response, "503 Service Unavailable", "Too many new connections; come back later\n", Math.ceil(waitMs / 1000));
-    return true;
+    if (waitMs === 0) return null;
+    return { error: "Too many new connections; come back later", retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  };
+
+  /** Refuses a handshake that may not be, and answers true. */
+  const refused = (response: HttpResponse): boolean => {
+    const why = refusal(response);
+    if (why) plain(response, "503 Service Unavailable", `${why.error}\n`, why.retryAfterSeconds);
+    return why !== null;
   };
 
   const upgradeWebSocket = (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
@@ -203,6 +216,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   app.ws("/ws", { ...behavior, upgrade: upgradeWebSocket });
   app.ws("/ws/", { ...behavior, upgrade: upgradeWebSocket });
   if (options.rawRooms) app.ws("/raw/:room", { ...raw.behavior, upgrade: upgradeRaw });
+  const fallback = createFallback({
+    ...{ ...sessionEvents, app, bus, node, listeners, publish, hello, eventsBurst, waitingBytes, refusal, onError },
+    origins: createOrigins(options.allowedOrigins ?? []),
+  });
   app.get("/healthz", (response) => plain(response, "200 OK", "ok\n"));
   app.get("/readyz", (response) =>
     isReady() ? plain(response, "200 OK", "ready\n") : plain(response, "503 Service Unavailable", "not ready\n"),
@@ -287,6 +304,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       tellSeen([...goneGuests]);
       await bus.nc.flush().catch(() => {});
+      fallback.close();
       people.close();
       chat.close();
       workers.close();

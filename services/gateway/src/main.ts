@@ -3,6 +3,7 @@ import { createLogger, runService } from "@parley/service-kit";
 import { readGatewayConfig } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
+import { readOrigins } from "./origins.ts";
 import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
@@ -17,6 +18,7 @@ await runService(async (lifecycle) => {
     host: config.HOST,
     port: config.PORT,
     guestKey: config.GUEST_KEY,
+    allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
     rawRooms: config.RAW_ROOMS,
     loadTest: config.LOAD_TEST,
     webDir: config.WEB_DIR,

@@ -1,7 +1,7 @@
 import type { Actor } from "@parley/bus";
-import type { CloseReason } from "@parley/protocol";
+import type { CloseReason, Decoded } from "@parley/protocol";
 import type { HubRoom } from "./hub.ts";
-import type { Bucket, Strikes } from "./rate-limit.ts";
+import { type Bucket, fullBucket, type Strikes } from "./rate-limit.ts";
 
 /** The way to one client, whatever carries it. */
 export interface Link {
@@ -38,4 +38,32 @@ export interface Session {
   /** Called when the last reply was handed over. */
   onAnswered: (() => void) | null;
   lastHeartbeatMs: number;
+}
+
+/** A session as it is when its connection opens. */
+export function newSession(id: string, link: Link, eventsBurst: number): Session {
+  const nowMs = performance.now();
+  return {
+    id,
+    link,
+    openedAtMs: nowMs,
+    stage: "open",
+    user: null,
+    senderJson: "",
+    rooms: new Map(),
+    bucket: fullBucket(eventsBurst, nowMs),
+    badFrames: { count: 0, sinceMs: nowMs },
+    limited: { count: 0, sinceMs: nowMs },
+    unanswered: 0,
+    held: null,
+    onAnswered: null,
+    lastHeartbeatMs: nowMs,
+  };
+}
+
+/** What the gateway wants to hear of the sessions of a way in. */
+export interface SessionEvents {
+  opened: (session: Session) => void;
+  received: (session: Session, decoded: Decoded) => void;
+  closed: (session: Session) => void;
 }

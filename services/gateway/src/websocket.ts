@@ -13,8 +13,8 @@ import {
 } from "@parley/protocol";
 import { checkMsgpack } from "./check-msgpack.ts";
 import type { HubRoom } from "./hub.ts";
-import { fullBucket } from "./rate-limit.ts";
-import type { Link, Session } from "./session.ts";
+import type { RoomListeners } from "./room-listeners.ts";
+import { type Link, newSession, type Session, type SessionEvents } from "./session.ts";
 
 interface Seat {
   /** `parley.v1.msgpack`: binary frames. */
@@ -31,7 +31,7 @@ const binaryTopic = (room: HubRoom): string => `${room.topic}.b`;
 const toBinary = (frame: Uint8Array | string): Uint8Array =>
   encodeMsgpack(JSON.parse(typeof frame === "string" ? frame : Buffer.from(frame).toString("utf8")));
 
-/** Sends a frame to all on this node who listen to the room: encoded anew, once, only where somebody reads MessagePack. */
+/** Sends a frame to all on this node who listen to the room by `/ws`: encoded anew, once, only where somebody reads MessagePack. */
 export function publishToRoom(app: TemplatedApp, room: HubRoom, frame: Uint8Array): void {
   app.publish(jsonTopic(room), frame, false, false);
   if (app.numSubscribers(binaryTopic(room)) > 0) app.publish(binaryTopic(room), toBinary(frame), true, false);
@@ -52,15 +52,14 @@ function createOutbox() {
   };
 }
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends SessionEvents {
   app: TemplatedApp;
+  /** Those who don't come by `/ws`. */
+  listeners: RoomListeners;
   /** The text of the Hello frame for a session. */
   hello: (session: string) => string;
   eventsBurst: number;
   waitingBytes: number;
-  opened: (session: Session) => void;
-  received: (session: Session, decoded: Decoded) => void;
-  closed: (session: Session) => void;
   /** A client was cut off for being slow. */
   dropped: () => void;
 }
@@ -107,6 +106,7 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
       listen: (room) => state === "open" && ws.subscribe(binary ? binaryTopic(room) : jsonTopic(room)),
       unlisten: (room) => state === "open" && ws.unsubscribe(binary ? binaryTopic(room) : jsonTopic(room)),
       sendToOthers(room, frame) {
+        options.listeners.publish(room, frame);
         if (state !== "open") return publishToRoom(app, room, frame);
         ws.publish(jsonTopic(room), frame, false, false);
         if (app.numSubscribers(binaryTopic(room)) > 0) ws.publish(binaryTopic(room), toBinary(frame), true, false);
@@ -152,24 +152,8 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
     compression: 0,
     open(ws) {
       const seat = ws.getUserData();
-      const nowMs = performance.now();
       const link = createLink(ws, seat.binary);
-      const session: Session = {
-        id: randomBytes(12).toString("base64url"),
-        link,
-        openedAtMs: nowMs,
-        stage: "open",
-        user: null,
-        senderJson: "",
-        rooms: new Map(),
-        bucket: fullBucket(options.eventsBurst, nowMs),
-        badFrames: { count: 0, sinceMs: nowMs },
-        limited: { count: 0, sinceMs: nowMs },
-        unanswered: 0,
-        held: null,
-        onAnswered: null,
-        lastHeartbeatMs: nowMs,
-      };
+      const session = newSession(randomBytes(12).toString("base64url"), link, options.eventsBurst);
       seat.session = session;
       links.set(session, link);
       link.send(options.hello(session.id));

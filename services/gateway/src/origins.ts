@@ -1,0 +1,35 @@
+/** Which web pages may talk to this gateway from a browser: their own server's always, others by a list. */
+
+export interface Origins {
+  /** `origin`, `host`: the request's headers; an empty origin is no browser's cross-site request. */
+  allows(origin: string, host: string): boolean;
+}
+
+/** `allowed`: origins as browsers write them (`https://app.example.com`), or `*` for any. */
+export function createOrigins(allowed: readonly string[]): Origins {
+  const any = allowed.includes("*");
+  const listed = new Set(allowed);
+  return {
+    allows: (origin, host) => origin === "" || any || listed.has(origin) || isSameHost(origin, host),
+  };
+}
+
+/** A page of this very host and port; behind a proxy that ends TLS the scheme can't be told. */
+const isSameHost = (origin: string, host: string): boolean =>
+  host !== "" && (origin === `https://${host}` || origin === `http://${host}`);
+
+const maxOriginChars = 512;
+
+/** Reads a list of origins from a setting: comma-separated. Throws with the entry that is none. */
+export function readOrigins(list: string): string[] {
+  const origins = list.split(",").flatMap((entry) => (entry.trim() === "" ? [] : [entry.trim()]));
+  for (const origin of origins) {
+    if (origin === "*") continue;
+    if (origin.length > maxOriginChars || !URL.canParse(origin) || new URL(origin).origin !== origin)
+      throw Object.assign(
+        new Error(`ALLOWED_ORIGINS: "${origin}" is not an origin; write it as in https://app.example.com`),
+        { clear: true },
+      );
+  }
+  return origins;
+}
