@@ -12,7 +12,8 @@ const mayDependOn: Record<string, readonly string[] | "any"> = {
   store: ["protocol"],
   jobs: ["protocol"],
   client: ["protocol"],
-  react: ["client"],
+  // Its tests start a stack.
+  react: ["client", "local"],
   // Its connections must not wait for a store or a queue: it only relays.
   gateway: ["protocol", "bus", "service-kit"],
   chat: forServices,

@@ -22,6 +22,8 @@ export interface ConnectOptions {
   presence?: "all" | "rooms" | "none";
   /** How many entries of a room to hold at least; 2,000 unless given. */
   keep?: number;
+  /** False: do nothing until `open()`, so that a server can render with this client. */
+  open?: boolean;
   /** The WebSocket to use where there is no global one. */
   WebSocket?: typeof WebSocket;
 }
@@ -32,12 +34,17 @@ export interface ParleyEvents {
   event: ServerEvent;
 }
 
+/** Whom an event is for. */
+export type EmitTarget = { room: string } | { users: readonly string[] } | { all: true };
+
 /** A connection to Parley that comes back by itself, and what is reached over it. */
 export interface Parley extends Store<ConnectionSnapshot> {
   readonly state: ConnectionState;
   /** As a WebSocket's: 0 connecting, 1 open, 3 closed. */
   readonly readyState: 0 | 1 | 3;
   on<Name extends keyof ParleyEvents>(event: Name, listener: (value: ParleyEvents[Name]) => void): Unsubscribe;
+  /** Connects, where `connect` was told not to; else it does nothing. */
+  open(): void;
   /** Resolves once registered; rejects with ParleyError once closed for good. */
   ready(): Promise<void>;
   /** The room of this name; the same object each time. It does nothing until it is joined or sent to. */
@@ -46,9 +53,14 @@ export interface Parley extends Store<ConnectionSnapshot> {
   readonly rooms: MyRooms;
   /**
    * Sends any client event of the protocol and answers its reply's data. It is repeated after a reconnection or a
-   * retryable refusal, for 30 s unless `timeoutMs` says otherwise. Rejects with ParleyError.
+   * retryable refusal, for 30 s unless `timeoutMs` says otherwise; not with `retry: false`. Rejects with ParleyError.
    */
   call<Data>(event: string, requestData?: unknown, options?: CallOptions): Promise<Data>;
+  /**
+   * Sends an event of the application's own, at most once, to whom the token allows. Resolves with how many sessions
+   * were reached; rejects with ParleyError.
+   */
+  emit(to: EmitTarget, event: string, data?: unknown): Promise<{ sessions: number }>;
   /** Says goodbye and ends for good. What was not acknowledged is rejected with `closed`. */
   close(): Promise<void>;
 }
@@ -99,6 +111,8 @@ export function connect(options: ConnectOptions): Parley {
     events.emit("event", frame);
   });
 
+  if (options.open !== false) connection.open();
+
   return {
     get state() {
       return connection.snapshot().state;
@@ -121,7 +135,9 @@ export function connect(options: ConnectOptions): Parley {
       return core.room;
     },
     rooms: { subscribe: myRooms.subscribe, snapshot: myRooms.snapshot, get: myRooms.get },
+    open: connection.open,
     call: connection.call,
+    emit: (to, event, data) => connection.call("Emit", { ...to, event, data }, { retry: false }),
     close: connection.close,
   };
 }

@@ -32,6 +32,8 @@ export interface ConnectionSnapshot {
 export interface CallOptions {
   /** How long to try, reconnections included. 30 s unless given. */
   timeoutMs?: number;
+  /** False for what must not happen twice: asked once a connection is there, and never again. */
+  retry?: boolean;
 }
 
 export interface ConnectionOptions {
@@ -84,6 +86,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let awaitsNetwork = false;
   let leaving = false;
+  let opened = false;
   /** Grows with each link that takes over: what was asked on an earlier one may not hold on this one. */
   let era = 0;
 
@@ -209,7 +212,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   }
 
   function networkIsBack() {
-    if (awaitsNetwork || snapshot.state === "reconnecting" || snapshot.state === "connecting") open();
+    if (opened && (awaitsNetwork || snapshot.state === "reconnecting" || snapshot.state === "connecting")) open();
   }
 
   /** Resolves with the registered link, as soon as there is one. */
@@ -233,16 +236,17 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
 
   /**
    * Asks, and asks again after a reconnection or a retryable refusal until the time is over.
-   * Only for events that may be repeated.
+   * Without `retry: false` only for events that may be repeated.
    */
-  async function call<Data>(event: string, requestData: unknown, { timeoutMs = 30_000 }: CallOptions = {}) {
+  async function call<Data>(event: string, requestData: unknown, options: CallOptions = {}) {
+    const { timeoutMs = 30_000, retry = true } = options;
     const untilMs = Date.now() + timeoutMs;
     for (let attempt = 0; ; attempt++) {
       try {
         const link = await online(untilMs - Date.now());
         return await link.request<Data>(event, requestData, Math.min(replyTimeoutMs, untilMs - Date.now()));
       } catch (error) {
-        if (!(error instanceof ParleyError) || !error.retryable) throw error;
+        if (!(error instanceof ParleyError) || !error.retryable || !retry) throw error;
         const waitMs = error.code === "disconnected" ? 0 : Math.max(error.retryAfterMs ?? 0, backoffMs(attempt, 1));
         if (Date.now() + waitMs >= untilMs) throw error;
         await pause(waitMs);
@@ -251,9 +255,14 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   }
 
   const stopWatching = onNetworkBack(networkIsBack);
-  open();
 
   return {
+    /** Connects for the first time; does nothing when that was begun. */
+    open() {
+      if (opened) return;
+      opened = true;
+      open();
+    },
     on: events.on,
     snapshot: () => snapshot,
     isOnline: () => current !== null,

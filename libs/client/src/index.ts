@@ -1,5 +1,5 @@
 export type { Entry, RoomSummary, Sender, ServerEvent, User } from "@parley/protocol";
-export { type ConnectOptions, connect, type Parley, type ParleyEvents } from "./connect.ts";
+export { type ConnectOptions, connect, type EmitTarget, type Parley, type ParleyEvents } from "./connect.ts";
 export type { CallOptions, ConnectionSnapshot, ConnectionState } from "./connection.ts";
 export type { Store, Unsubscribe } from "./emitter.ts";
 export { ParleyError } from "./errors.ts";

@@ -280,10 +280,13 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       if (!coming.removed || coming.user.id !== me()) counted("left", coming);
       else refused(new ParleyError("forbidden", "You were removed from this room"));
     },
-    "room.reset": () => {
-      // The log is gone, and so may be this session's place in the room: both begin anew.
+    "room.reset": ({ data }) => {
+      // The log is gone, and so may be this session's place in the room.
       log.lose();
-      if (wanted) void settled();
+      // Without a new epoch the room itself is gone: joining it again would make it again.
+      if ((data as { epoch: string | null }).epoch === null)
+        refused(new ParleyError("not_found", "This room was deleted"));
+      else if (wanted) void settled();
     },
   };
 

@@ -128,6 +128,43 @@ test("room.reset drops what is held and joins again", async (t) => {
   await until("shown", () => room.snapshot().messages[0]?.text === "new");
 });
 
+test("a deleted room is not made again by its listeners; joining it is a new wish", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  await room.send("old");
+  server.resetRoom("r", "e2");
+  server.tellAll({ event: "room.reset", room: "r", data: { epoch: null } });
+  await until("out", () => room.snapshot().state === "refused");
+  assert.equal(room.snapshot().error?.code, "not_found");
+  assert.deepEqual(room.snapshot().messages, []);
+  server.cut(4001);
+  await until("gone", () => client.state !== "online");
+  await client.call("Heartbeat");
+  assert.equal(server.asked.filter(({ event }) => event === "JoinRoom").length, 1);
+  assert.deepEqual(server.asked.filter(({ event }) => event === "Register").at(-1)?.requestData.rooms, {});
+  await room.join();
+  assert.equal(room.snapshot().state, "live");
+});
+
+test("[E1] emit is asked once: a broken connection or a refusal rejects it", async (t) => {
+  const { server, client } = await start(t);
+  await client.ready();
+  server.setScript(({ event }) => (event === "Emit" ? { refuse: "unavailable", retryable: true } : undefined));
+  await assert.rejects(client.emit({ room: "r" }, "score", 1), { code: "unavailable" });
+  server.setScript(({ event }) => {
+    if (event === "Emit") server.cut(4002);
+    return event === "Emit" ? null : undefined;
+  });
+  await assert.rejects(client.emit({ all: true }, "score", 2), { code: "disconnected" });
+  await client.call("Heartbeat");
+  const emitted = server.asked.filter(({ event }) => event === "Emit").map(({ requestData }) => requestData);
+  assert.deepEqual(emitted, [
+    { room: "r", event: "score", data: 1 },
+    { all: true, event: "score", data: 2 },
+  ]);
+});
+
 test("[R3] [R4] unacknowledged sends are sent again with the same id, in order, and resolve once", async (t) => {
   const { server, client } = await start(t);
   const room = client.room("r");

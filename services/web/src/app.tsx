@@ -1,4 +1,5 @@
 import type { Parley } from "@parley/client";
+import { ParleyProvider, useRooms } from "@parley/react";
 import { useEffect, useState } from "react";
 import { ConnectionBanner } from "./connection-banner.tsx";
 import { connectAs, guestName } from "./guest.ts";
@@ -6,7 +7,6 @@ import { NamePrompt } from "./name-prompt.tsx";
 import { RoomView } from "./room-view.tsx";
 import { useRoomInHash } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
-import { ParleyProvider, useParley, useStore } from "./use-parley.ts";
 
 /** One client a page; it outlives React's double mounting in development. */
 let client: Parley | null = null;
@@ -16,7 +16,7 @@ export function App() {
   if (name === null) return <NamePrompt onName={setName} />;
   client ??= connectAs(name);
   return (
-    <ParleyProvider value={client}>
+    <ParleyProvider client={client}>
       <Chat />
     </ParleyProvider>
   );
@@ -48,7 +48,7 @@ function NoRoom() {
 
 /** Unread messages of all rooms stand before the title, where a tab in the background shows them. */
 function useTitle(room: string | null) {
-  const unread = useStore(useParley().rooms).reduce((sum, each) => sum + each.unread, 0);
+  const unread = useRooms().reduce((sum, each) => sum + each.unread, 0);
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${room === null ? "" : `${room} · `}Parley`;
   }, [unread, room]);

@@ -1,5 +1,5 @@
+import { useConnection } from "@parley/react";
 import { useEffect, useState } from "react";
-import { useConnection } from "./use-parley.ts";
 
 /** A blink of the connection is nobody's business. */
 const patienceMs = 400;

@@ -1,4 +1,5 @@
 import type { Message } from "@parley/client";
+import { useConnection, useRoom, useTyping } from "@parley/react";
 import { useCallback, useState } from "react";
 import { Announcer } from "./announcer.tsx";
 import { Avatar } from "./avatar.tsx";
@@ -6,10 +7,10 @@ import { Composer, type Draft } from "./composer.tsx";
 import { Icon } from "./icon.tsx";
 import { MessageList } from "./message-list.tsx";
 import { TypingLine } from "./typing-line.tsx";
-import { useConnection, useRoom } from "./use-parley.ts";
 
 export function RoomView({ name }: { name: string }) {
   const [room, snapshot] = useRoom(name);
+  const [typists] = useTyping(name);
   const { user } = useConnection();
   const [draft, setDraft] = useState<Draft>({ kind: "new" });
   const reply = useCallback((message: Message) => setDraft({ kind: "reply", message }), []);
@@ -44,7 +45,7 @@ export function RoomView({ name }: { name: string }) {
       ) : (
         <>
           <MessageList room={room} snapshot={snapshot} me={me} onReply={reply} onEdit={edit} />
-          <TypingLine typists={snapshot.typing} />
+          <TypingLine typists={typists} />
           <Composer room={room} snapshot={snapshot} me={me} draft={draft} onDraft={setDraft} />
           <Announcer room={room} me={me} />
         </>

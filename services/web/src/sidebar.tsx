@@ -1,14 +1,14 @@
 import type { RoomSummary } from "@parley/client";
+import { useConnection, useParley, useRooms } from "@parley/react";
 import { Avatar } from "./avatar.tsx";
 import { formatBrief } from "./format-time.ts";
 import { signOut } from "./guest.ts";
 import { Icon } from "./icon.tsx";
 import { NewRoom } from "./new-room.tsx";
 import { roomLink } from "./route.ts";
-import { useConnection, useParley, useStore } from "./use-parley.ts";
 
 export function Sidebar({ open }: { open: string | null }) {
-  const rooms = [...useStore(useParley().rooms)].sort((a, b) => lastAt(b).localeCompare(lastAt(a)));
+  const rooms = [...useRooms()].sort((a, b) => lastAt(b).localeCompare(lastAt(a)));
   return (
     <aside className="sidebar">
       <header className="sidebar-head">

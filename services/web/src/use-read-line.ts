@@ -1,6 +1,6 @@
 import type { Room } from "@parley/client";
+import { useRooms } from "@parley/react";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { useParley, useStore } from "./use-parley.ts";
 
 function subscribe(listener: () => void) {
   document.addEventListener("visibilitychange", listener);
@@ -14,9 +14,7 @@ const usePageVisible = () => useSyncExternalStore(subscribe, () => document.visi
  * they had read when they came to the room, or back to this page: there the "new" line stands. Null for no line.
  */
 export function useReadLine(room: Room, last: number, atEnd: boolean): number | null {
-  const rooms = useParley().rooms;
-  useStore(rooms);
-  const summary = rooms.get(room.name);
+  const summary = useRooms().find((each) => each.room === room.name);
   const visible = usePageVisible();
   const [line, setLine] = useState<number | null>(null);
   const placed = useRef(false);
