@@ -6,7 +6,7 @@ export interface ProcessRow {
   service: string;
   instance: number;
   pid: number;
-  /** By what they are for: `public`, `internal`, `client`. */
+  /** By what they are for: `public`, `internal`, `metrics`, `client`. */
   ports: Record<string, number>;
 }
 

@@ -11,8 +11,10 @@ export interface ServiceDefinition {
   flag: string;
   /** The first instance's public port; the others count up. Only services that people's clients connect to have one. */
   publicPort?: number;
-  /** The first instance's port on 127.0.0.1, for readiness, the internal API and metrics. */
+  /** The first instance's port on 127.0.0.1, for readiness and the internal API. */
   internalPort: number;
+  /** The first instance's port of `GET /metrics`; `internalPort` + 50 unless set. */
+  metricsPort?: number;
   needs: readonly EngineName[];
   /** Whether it gets `STORE_URL`. */
   usesStore?: boolean;
@@ -27,6 +29,7 @@ export const services: readonly ServiceDefinition[] = [
     instances: 2,
     publicPort: 8080,
     internalPort: 9080,
+    metricsPort: 9180,
     needs: ["nats"],
   },
   {

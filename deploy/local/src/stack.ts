@@ -184,6 +184,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...options.env,
         INSTANCE: String(instance),
         INTERNAL_PORT: String(own.internal),
+        METRICS_PORT: String(own.metrics),
         INTERNAL_TOKEN: serviceToken,
         DRAIN_MS: String(drainMs),
         // Standard input is a pipe that closes when we die: the service then ends by itself.
@@ -275,6 +276,7 @@ async function portsOf(instances: readonly Instance[], options: StackOptions): P
       wishes.push({ index, kind, title, port: first + instance - 1, nextFrom: first + count });
     if (definition.publicPort !== undefined) wish("public", options.publicPort ?? definition.publicPort);
     wish("internal", definition.internalPort);
+    wish("metrics", definition.metricsPort ?? definition.internalPort + 50);
   }
   const assigned = options.anyPorts ? await assignAnyPorts(wishes.length) : await assignPorts(wishes, options.announce);
   const ports: Record<string, number>[] = instances.map(() => ({}));

@@ -52,6 +52,8 @@ export interface RequesterOptions<Request, Answer> {
   workers: Workers;
   encode: (writer: ByteWriter, request: Request) => void;
   decode: (reader: ByteReader) => Answer;
+  /** How long a request waited for its answer, and whether it got one: for figures. */
+  onDone?: (elapsedMs: number, answered: boolean) => void;
   /** A batch without an answer is sent again after this. */
   timeoutMs?: number;
   giveUpMs?: number;
@@ -85,10 +87,11 @@ export function createRequester<Request, Answer>(
   let moved = false;
   let closed = false;
 
-  const finish = (item: AnItem, answer: Answer | Unanswered) => {
+  const finish = (item: AnItem, answer: Answer | Unanswered, nowMs: number) => {
     if (item.answered) return;
     item.answered = true;
     pending--;
+    options.onDone?.(nowMs - item.givenUpAtMs + giveUpMs, !(answer instanceof Unanswered));
     item.done(answer);
   };
 
@@ -213,12 +216,13 @@ export function createRequester<Request, Answer>(
       const reader = new ByteReader(msg.data);
       const first = reader.u32();
       const count = reader.u32();
+      const nowMs = performance.now();
       for (let i = first; i < first + count; i++) {
         const length = reader.u32();
         const next = reader.at + length;
         const item = lane.inFlight[i];
         if (item && !item.answered) {
-          finish(item, decode(reader));
+          finish(item, decode(reader), nowMs);
           lane.unanswered--;
         }
         reader.at = next;
@@ -234,7 +238,7 @@ export function createRequester<Request, Answer>(
   const giveUp = (item: AnItem, now: number): boolean => {
     if (item.answered) return true;
     if (item.givenUpAtMs > now) return false;
-    finish(item, new Unanswered("No worker answered in time"));
+    finish(item, new Unanswered("No worker answered in time"), now);
     return true;
   };
 
@@ -278,7 +282,7 @@ export function createRequester<Request, Answer>(
       clearInterval(sweep);
       subscription.unsubscribe();
       const rest = [...homeless, ...[...lanes.values()].flatMap((lane) => [...(lane.inFlight ?? []), ...lane.waiting])];
-      for (const item of rest) finish(item, new Unanswered("This process is stopping"));
+      for (const item of rest) finish(item, new Unanswered("This process is stopping"), performance.now());
     },
   };
 }

@@ -20,6 +20,8 @@ export interface ResponderOptions<Request, Answer> {
   encode: (writer: ByteWriter, answer: Answer) => void;
   /** Handles one request. Never rejects: what goes wrong is an answer too. Called for all of a batch in its order. */
   handle: (request: Request) => Promise<Answer>;
+  /** How long a batch took from its arrival to its answer: for figures. */
+  onBatch?: (elapsedMs: number) => void;
   /** A batch that can't be read: a fault of ours, to be logged. */
   onUnreadable: (error: unknown) => void;
 }
@@ -74,10 +76,12 @@ export function serveBatches<Request, Answer>(options: ResponderOptions<Request,
     counts.batches++;
     counts.requests += pending.length;
     busy++;
+    const takenAtMs = performance.now();
     void Promise.all(pending)
       .then((answers) => answerAll(reply, answers))
       .catch(options.onUnreadable)
       .finally(() => {
+        options.onBatch?.(performance.now() - takenAtMs);
         if (--busy === 0) idle?.();
       });
   };

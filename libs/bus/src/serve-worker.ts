@@ -24,6 +24,8 @@ export interface ServeWorkerOptions<Request extends { kind: string }, Answer> {
   handle: (request: Request) => Promise<Answer | Refused>;
   /** Further figures for `nats micro stats`. */
   stats?: () => Record<string, unknown>;
+  /** How long a batch took from its arrival to its answer: for figures. */
+  onBatch?: (elapsedMs: number) => void;
   /** `unavailable`: something that the worker needs can't be reached; else a fault of ours. */
   onError: (error: unknown, what: string, unavailable: boolean) => void;
 }
@@ -34,6 +36,8 @@ export interface ServedWorker {
   /** Told after partitions may have changed hands. */
   onOwnersChange(listener: () => void): void;
   counts: { batches: number; requests: number };
+  /** Requests `refused` by rule, `unavailable` for want of something, `failed` by a fault of ours. */
+  outcomes: { refused: number; unavailable: number; failed: number };
   /** Batches not yet answered. */
   busy(): number;
   /** Gives its partitions away, answers what it took, and stops. */
@@ -47,13 +51,18 @@ export async function serveWorker<Request extends { kind: string }, Answer>(
   options: ServeWorkerOptions<Request, Answer>,
 ): Promise<ServedWorker> {
   const { bus, service, worker, handle, onError } = options;
+  const outcomes = { refused: 0, unavailable: 0, failed: 0 };
 
   const answer = async (request: Request): Promise<Answer | Refused> => {
     try {
       return await handle(request);
     } catch (error) {
-      if (error instanceof Refusal) return { kind: "refused", code: error.code, error: error.message };
+      if (error instanceof Refusal) {
+        outcomes[error.code === "unavailable" ? "unavailable" : "refused"]++;
+        return { kind: "refused", code: error.code, error: error.message };
+      }
       const unavailable = error instanceof Unavailable;
+      outcomes[unavailable ? "unavailable" : "failed"]++;
       onError(error, `${service}: ${request.kind} failed`, unavailable);
       if (unavailable) return { kind: "refused", code: "unavailable", error: error.told };
       return { kind: "refused", code: "internal", error: errors.internal.message };
@@ -68,6 +77,7 @@ export async function serveWorker<Request extends { kind: string }, Answer>(
     decode: options.decode,
     encode: options.encode,
     handle: answer,
+    ...(options.onBatch ? { onBatch: options.onBatch } : {}),
     onUnreadable: (error) => onError(error, `${service}: a batch could not be read or answered`, false),
   });
   const registered = await registerService(bus, {
@@ -85,6 +95,7 @@ export async function serveWorker<Request extends { kind: string }, Answer>(
     owns: (partition) => workers.owners()[partition] === worker,
     onOwnersChange: workers.onChange,
     counts: responder.counts,
+    outcomes,
     busy: responder.busy,
     async stop() {
       announcement.leave();

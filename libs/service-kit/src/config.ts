@@ -17,6 +17,12 @@ export const commonSettings = {
     maximum: 65535,
     description: "port of the internal API; 0: any",
   }),
+  METRICS_PORT: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 65535,
+    description: "port of GET /metrics, at INTERNAL_HOST; 0: any",
+  }),
   INTERNAL_TOKEN: Type.String({ minLength: 16, description: "bearer token that callers of the internal API show" }),
   LOG_LEVEL: Type.Union(
     ["trace", "debug", "info", "warn", "error", "fatal"].map((level) => Type.Literal(level)),

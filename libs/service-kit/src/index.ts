@@ -3,3 +3,6 @@ export * from "./config.ts";
 export * from "./internal-api.ts";
 export * from "./lifecycle.ts";
 export * from "./logger.ts";
+export * from "./metrics.ts";
+export * from "./tally.ts";
+export * from "./worker-metrics.ts";

@@ -49,12 +49,26 @@ export interface AppenderOptions<L extends Lane> {
   publish: Publish<L>;
   /** A repeat whose entry this process may not have published: told again, as its writer may have died before it could. */
   republish: (lane: L, seq: number) => void;
+  /** How long a write to the store took: for figures. */
+  onWrite?: (elapsedMs: number) => void;
   now?: () => number;
+}
+
+export interface AppendCounts {
+  /** Entries stored. */
+  entries: number;
+  /** Repeats answered without storing anything. */
+  repeats: number;
+  /** A room's appends that another writer was quicker with. */
+  conflicts: number;
+  /** Writes that the store did not take. */
+  failures: number;
 }
 
 export interface Appender<L extends Lane> {
   /** Resolves once the entry is on durable storage and published. Rejects with a Refusal. */
   append(lane: L, draft: Draft): Promise<Appended>;
+  counts: AppendCounts;
   /** Appends that have no answer yet. */
   pending(): number;
 }
@@ -72,6 +86,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
   let ready: L[] = [];
   let scheduled = false;
   let pending = 0;
+  const counts: AppendCounts = { entries: 0, repeats: 0, conflicts: 0, failures: 0 };
 
   const remember = (lane: L, id: string, earlier: Earlier) => {
     lane.recent.set(id, earlier);
@@ -131,6 +146,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         } else {
           const { seq, atMs } = verdict.earlier;
           pending--;
+          counts.repeats++;
           item.resolve({ seq, atMs, duplicate: true });
         }
       });
@@ -146,8 +162,10 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
       batches.push({ lane, items: fresh, append });
     }
     if (appends.length === 0) return;
+    const sentAtMs = performance.now();
     log.append(appends).then(
       (outcomes) => {
+        options.onWrite?.(performance.now() - sentAtMs);
         outcomes.forEach((outcome, i) => {
           const { lane, items, append } = batches[i] as (typeof batches)[number];
           if (outcome === "appended") stored(lane, items, append);
@@ -156,6 +174,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         });
       },
       (error) => {
+        counts.failures++;
         for (const { lane, items } of batches) {
           // Whether it was stored is not known: the next append reads the head first, and its keys refuse a repeat.
           lane.head = null;
@@ -175,6 +194,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
       entries.map((entry, i) => ({ seq: entry.seq, draft: (items[i] as Pending).draft, body: entry.body })),
     );
     pending -= items.length;
+    counts.entries += entries.length;
     for (let i = 0; i < entries.length; i++) {
       const { seq, digest, atMs } = entries[i] as (typeof entries)[number];
       const item = items[i] as Pending;
@@ -184,6 +204,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
   };
 
   const contested = (lane: L, items: Pending[]) => {
+    counts.conflicts++;
     lane.head = null;
     const tired: Pending[] = [];
     const again: Pending[] = [];
@@ -223,6 +244,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         lane.waiting.push({ draft, tries: 0, resolve, reject });
         makeReady(lane);
       }),
+    counts,
     pending: () => pending,
   };
 }

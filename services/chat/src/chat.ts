@@ -9,10 +9,11 @@ import {
   serveWorker,
   subjects,
 } from "@parley/bus";
-import type { Logger } from "@parley/service-kit";
+import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { createActivity } from "./activity.ts";
 import { type Appender, createAppender } from "./append.ts";
+import { addChatMetrics } from "./chat-metrics.ts";
 import { createDeliver, type Deliver } from "./deliver.ts";
 import { arrive, seen } from "./guests.ts";
 import { joinRoom, leaveRoom } from "./membership.ts";
@@ -34,6 +35,7 @@ export interface ChatOptions {
   bus: Bus;
   store: Store;
   logger: Logger;
+  metrics: Metrics;
   /** Id of this worker, unique among the living. */
   worker: string;
   version: string;
@@ -50,7 +52,9 @@ export interface Chat {
 }
 
 export async function startChat(options: ChatOptions): Promise<Chat> {
-  const { bus, store, logger, worker } = options;
+  const { bus, store, logger, metrics, worker } = options;
+  const writes = createTally();
+  const batches = createTally();
   const deliver = createDeliver(bus);
   const activity = createActivity(bus);
   const rooms = createRoomStates(store, options);
@@ -63,6 +67,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
   const appender = createAppender<RoomState>({
     log: store.log,
     republish,
+    onWrite: writes.add,
     publish: (state, entries) => {
       deliver.entries(
         state,
@@ -95,8 +100,12 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     encode: encodeChatAnswer,
     handle: (request) => answer(deps, request),
     stats: () => ({ rooms: rooms.count(), appending: appender.pending() }),
+    onBatch: batches.add,
     onError: (error, what, unavailable) => logger[unavailable ? "warn" : "error"]({ err: error }, what),
   });
+
+  addWorkerMetrics(metrics, served, batches);
+  addChatMetrics(metrics, { appender, rooms, writes });
 
   const sweep = async () => {
     try {

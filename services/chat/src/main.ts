@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { startChat } from "./chat.ts";
 import { readChatConfig } from "./config.ts";
@@ -10,6 +10,7 @@ import { version } from "./version.ts";
 await runService(async (lifecycle) => {
   const config = readChatConfig();
   const logger = createLogger({ service: "chat", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const metrics = createMetrics({ service: "chat", version, logger });
   const bus = await connectBus({ url: config.NATS_URL, name: `chat-${config.INSTANCE}` });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
@@ -18,6 +19,7 @@ await runService(async (lifecycle) => {
     bus,
     store,
     logger,
+    metrics,
     version,
     // A name of its own for every life: a restarted worker is another one to those who ask.
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
@@ -29,6 +31,8 @@ await runService(async (lifecycle) => {
   const api = await createChatApi({ chat, logger, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  logger.info({ api: api.addresses()[0] }, "chat worker ready");
+  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
+  lifecycle.onStop("metrics", () => scraped.close());
+  logger.info({ api: api.addresses()[0], metricsPort: scraped.port }, "chat worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

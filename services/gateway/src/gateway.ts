@@ -20,10 +20,11 @@ import {
   watchWorkers,
 } from "@parley/bus";
 import { type CloseReason, checkRoomName, greeting, limits } from "@parley/protocol";
-import type { Logger } from "@parley/service-kit";
+import { createTally, type Logger, type Metrics } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
 import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
+import { addGatewayMetrics } from "./gateway-metrics.ts";
 import { createHub, type HubCounts, type HubRoom } from "./hub.ts";
 import { createOrigins } from "./origins.ts";
 import { loadPage } from "./page.ts";
@@ -39,6 +40,7 @@ import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom }
 export interface GatewayOptions {
   bus: Bus;
   logger: Logger;
+  metrics: Metrics;
   /** Id of this node, unique among the living. */
   node: string;
   host: string;
@@ -61,6 +63,8 @@ export interface GatewayStats extends HubCounts {
   rawSockets: number;
   waitingForWorkers: number;
   slowDropped: number;
+  /** Handshakes refused: too many, or draining. */
+  connectionsRefused: number;
 }
 
 export interface Gateway {
@@ -89,12 +93,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
 
   const app = uws.App();
+  const asked = { chat: createTally() };
   const workers = watchWorkers(bus, "chat");
   const chat = createRequester<ChatRequest, ChatAnswer>({
     bus,
     service: "chat",
     workers,
     encode: encodeChatRequest,
+    onDone: asked.chat.add,
     decode: decodeChatAnswer,
   });
   const ask = (partition: number, request: ChatAsk) =>
@@ -134,6 +140,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const goneGuests = new Set<string>();
   let draining = false;
   let slowDropped = 0;
+  let connectionsRefused = 0;
   let onEmpty: (() => void) | null = null;
 
   const hello = (session: string) =>
@@ -175,10 +182,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   /** Why nobody new may come from there now, or null. */
   const refusal = (response: HttpResponse): { error: string; retryAfterSeconds: number } | null => {
-    if (draining) return { error: "This node is draining; connect again", retryAfterSeconds: 1 };
+    if (draining) {
+      connectionsRefused++;
+      return { error: "This node is draining; connect again", retryAfterSeconds: 1 };
+    }
     const address = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
     const waitMs = connections.take(address, performance.now());
     if (waitMs === 0) return null;
+    connectionsRefused++;
     return { error: "Too many new connections; come back later", retryAfterSeconds: Math.ceil(waitMs / 1000) };
   };
 
@@ -282,19 +293,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   };
 
+  const stats = (): GatewayStats => ({
+    ...hub.counts,
+    sessions: sessions.size,
+    registered: people.count(),
+    rooms: hub.rooms(),
+    rawSockets: raw.sockets().size,
+    waitingForWorkers: chat.pending(),
+    slowDropped,
+    connectionsRefused,
+  });
+  addGatewayMetrics(options.metrics, { stats, relayed: relay.counts, asked });
+
   return {
     port,
     node,
     isReady,
-    stats: () => ({
-      ...hub.counts,
-      sessions: sessions.size,
-      registered: people.count(),
-      rooms: hub.rooms(),
-      rawSockets: raw.sockets().size,
-      waitingForWorkers: chat.pending(),
-      slowDropped,
-    }),
+    stats,
     sessions: () => sessions,
     session: people.byId,
     drain,

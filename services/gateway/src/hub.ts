@@ -56,6 +56,8 @@ export interface HubCounts {
   records: number;
   gapsFilled: number;
   repeatsDropped: number;
+  /** Frames of rooms handed to listeners. */
+  deliveries: number;
 }
 
 export interface HubOptions {
@@ -90,7 +92,7 @@ const retryFillMs = 500;
 export function createHub(options: HubOptions): Hub {
   const { bus, publish, ask } = options;
   const rooms = new Map<string, HubRoom>();
-  const counts: HubCounts = { records: 0, gapsFilled: 0, repeatsDropped: 0 };
+  const counts: HubCounts = { records: 0, gapsFilled: 0, repeatsDropped: 0, deliveries: 0 };
   let nextTopic = 1;
 
   const open = (name: string): HubRoom => {
@@ -168,7 +170,11 @@ export function createHub(options: HubOptions): Hub {
   const goOut = (room: HubRoom, seq: number, frame: Uint8Array) => {
     room.last = seq;
     if (seq > room.head) room.head = seq;
-    if (room.listeners.size > room.waiting.length) publish(room, frame);
+    const ready = room.listeners.size - room.waiting.length;
+    if (ready > 0) {
+      counts.deliveries += ready;
+      publish(room, frame);
+    }
     if (room.waiting.length > 0) admit(room);
   };
 
@@ -192,6 +198,7 @@ export function createHub(options: HubOptions): Hub {
   };
 
   const passing = (room: HubRoom, kind: number, tag: number, content: Buffer) => {
+    if (kind === recordKinds.passing || kind === recordKinds.passingExcept) counts.deliveries += room.listeners.size;
     if (kind === recordKinds.passing) publish(room, content);
     else if (kind === recordKinds.passingExcept) {
       const { session: id, frame } = splitPassingExcept(content);

@@ -1,5 +1,5 @@
 import { connectBus } from "@parley/bus";
-import { createLogger, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, runService } from "@parley/service-kit";
 import { readGatewayConfig } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
@@ -9,11 +9,13 @@ import { version } from "./version.ts";
 await runService(async (lifecycle) => {
   const config = readGatewayConfig();
   const logger = createLogger({ service: "gateway", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const metrics = createMetrics({ service: "gateway", version, logger });
   const bus = await connectBus({ url: config.NATS_URL, name: `gateway-${config.INSTANCE}` });
   lifecycle.onStop("bus", () => bus.close());
   const gateway = await startGateway({
     bus,
     logger,
+    metrics,
     node: newNodeId(config.INSTANCE),
     host: config.HOST,
     port: config.PORT,
@@ -27,7 +29,12 @@ await runService(async (lifecycle) => {
   const api = await createGatewayApi({ gateway, logger, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
+  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
+  lifecycle.onStop("metrics", () => scraped.close());
   lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));
-  logger.info({ node: gateway.node, port: gateway.port, api: api.addresses()[0] }, "gateway ready");
+  logger.info(
+    { node: gateway.node, port: gateway.port, api: api.addresses()[0], metricsPort: scraped.port },
+    "gateway ready",
+  );
   return { logger, parentPipe: config.PARENT_PIPE };
 });

@@ -30,7 +30,15 @@ export interface RelayOptions {
   onError: (error: unknown, what: string) => void;
 }
 
+export interface RelayCounts {
+  /** Client events taken, by name. */
+  events: Map<string, number>;
+  /** Replies that were no success, by code. */
+  refusals: Map<ErrorCode, number>;
+}
+
 export interface Relay {
+  counts: RelayCounts;
   /** Takes one decoded frame. Never throws. */
   take(session: Session, decoded: Decoded): void;
   /** The connection is gone: undo what the session was part of. */
@@ -52,9 +60,12 @@ const isoOf = (() => {
   };
 })();
 
+const countOne = <Name>(counts: Map<Name, number>, name: Name) => counts.set(name, (counts.get(name) ?? 0) + 1);
+
 export function createRelay(options: RelayOptions): Relay {
   const { chat, hub, people, typing } = options;
   const join = createJoin(chat, hub);
+  const counts: RelayCounts = { events: new Map(), refusals: new Map() };
 
   const answered = (session: Session, frame: string) => {
     session.link.send(frame);
@@ -68,7 +79,10 @@ export function createRelay(options: RelayOptions): Relay {
     code: ErrorCode,
     error: string,
     afterMs?: number,
-  ) => answered(session, refusalFrame(event, id, code, error, afterMs));
+  ) => {
+    countOne(counts.refusals, code);
+    answered(session, refusalFrame(event, id, code, error, afterMs));
+  };
 
   const fail = (session: Session, event: string, id: RequestId, error: unknown) => {
     if (error instanceof Refusal) return refuse(session, event, id, error.code, error.message);
@@ -256,6 +270,7 @@ export function createRelay(options: RelayOptions): Relay {
   };
 
   return {
+    counts,
     take(session, decoded) {
       if (session.stage === "leaving" || session.stage === "closed") return;
       session.unanswered++;
@@ -276,6 +291,7 @@ export function createRelay(options: RelayOptions): Relay {
         return;
       }
       const { value, requestId } = decoded;
+      countOne(counts.events, value.event);
       if (session.stage === "registering" && value.event !== "Heartbeat" && value.event !== "Register") {
         // A client need not wait for its registration: what it sends right behind it is done after it.
         session.held ??= [];
