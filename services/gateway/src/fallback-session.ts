@@ -198,6 +198,7 @@ export function createFallbackSession(options: FallbackSessionOptions): Fallback
   };
 
   const link: Link = {
+    transport: "fallback",
     send: (frame) => state === "open" && push(frame),
     // What is handed over and what is published go into one buffer: in order by themselves.
     flush: () => {},

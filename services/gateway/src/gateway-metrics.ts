@@ -1,22 +1,30 @@
 import type { Metrics, Tally } from "@parley/service-kit";
 import type { GatewayStats } from "./gateway.ts";
 import type { RelayCounts } from "./relay.ts";
+import type { Session, Transport } from "./session.ts";
 
 export interface GatewayFigures {
   stats: () => GatewayStats;
+  sessions: () => Iterable<Session>;
   relayed: RelayCounts;
   /** How long workers took to answer, by service. */
   asked: Record<string, Tally>;
 }
 
-export function addGatewayMetrics(metrics: Metrics, { stats, relayed, asked }: GatewayFigures): void {
+export function addGatewayMetrics(metrics: Metrics, { stats, sessions, relayed, asked }: GatewayFigures): void {
   const { counter, gauge, histogram } = metrics;
   const labelled = <Value>(label: string, values: Iterable<readonly [string, Value]>) =>
     Array.from(values, ([name, value]) => [{ [label]: name }, value] as const);
 
   gauge("parley_gateway_connections", "Open connections by transport", () => {
-    const { sessions, rawSockets } = stats();
-    return labelled("transport", [["websocket", sessions] as const, ["raw", rawSockets] as const]);
+    const counts: Record<Transport | "raw", number> = {
+      websocket: 0,
+      fallback: 0,
+      "socket.io": 0,
+      raw: stats().rawSockets,
+    };
+    for (const { link } of sessions()) counts[link.transport]++;
+    return labelled("transport", Object.entries(counts));
   });
   gauge("parley_gateway_sessions_registered", "Sessions that have registered", () => stats().registered);
   counter(

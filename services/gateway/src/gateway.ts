@@ -303,7 +303,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     slowDropped,
     connectionsRefused,
   });
-  addGatewayMetrics(options.metrics, { stats, relayed: relay.counts, asked });
+  addGatewayMetrics(options.metrics, { stats, sessions: () => sessions, relayed: relay.counts, asked });
 
   return {
     port,

@@ -3,8 +3,12 @@ import type { CloseReason, Decoded } from "@parley/protocol";
 import type { HubRoom } from "./hub.ts";
 import { type Bucket, fullBucket, type Strikes } from "./rate-limit.ts";
 
+/** What carries a session's frames. */
+export type Transport = "websocket" | "fallback" | "socket.io";
+
 /** The way to one client, whatever carries it. */
 export interface Link {
+  readonly transport: Transport;
   /** Hands over a JSON frame; it leaves with whatever else this turn has for the client. */
   send(frame: string): void;
   /** Sends now what was handed over. */

@@ -98,6 +98,7 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
       if (state === "closing") setTimeout(() => state !== "gone" && ws.close(), forceAfterMs).unref();
     };
     return {
+      transport: "websocket",
       send(frame) {
         if (state !== "open") return;
         if (queue.push(frame) === 1) atTurnsEnd(flush);
