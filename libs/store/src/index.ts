@@ -5,4 +5,5 @@ export * from "./rooms.ts";
 export * from "./sms.ts";
 export * from "./store.ts";
 export * from "./tickets.ts";
+export * from "./timers.ts";
 export * from "./users.ts";

@@ -54,7 +54,7 @@ export interface RoomStore {
   create(room: RoomRecord): Promise<{ room: RoomRecord; created: boolean }>;
   /** Changes and bumps the version; null for an absent room. */
   change(name: string, changes: RoomChanges): Promise<RoomRecord | null>;
-  /** Forgets the room, its members and its log (the log's rows may go bit by bit afterwards). False when absent. */
+  /** Forgets the room, its members, its timer and its log (the log's rows may go bit by bit afterwards). False when absent. */
   delete(name: string): Promise<boolean>;
   /** Rooms by name, ascending, names > after. */
   list(options: { after: string | null; limit: number }): Promise<RoomRecord[]>;

@@ -4,6 +4,7 @@ import type { RoomLog } from "./room-log.ts";
 import type { RoomStore } from "./rooms.ts";
 import type { SmsStore } from "./sms.ts";
 import type { TicketStore } from "./tickets.ts";
+import type { TimerStore } from "./timers.ts";
 import type { UserStore } from "./users.ts";
 
 /**
@@ -19,6 +20,7 @@ export interface Store {
   notifications: NotificationStore;
   sms: SmsStore;
   tickets: TicketStore;
+  timers: TimerStore;
   /** Rejects with StoreUnavailable when the store can't be written to. */
   ping(): Promise<void>;
   /** Resolves once all that was asked for is answered; what is asked for afterwards is StoreUnavailable. */

@@ -6,6 +6,7 @@ import { notificationsContract } from "./notifications-contract.ts";
 import { roomsContract } from "./rooms-contract.ts";
 import { smsContract } from "./sms-contract.ts";
 import { ticketsContract } from "./tickets-contract.ts";
+import { timersContract } from "./timers-contract.ts";
 import { unreadContract } from "./unread-contract.ts";
 import { usersContract } from "./users-contract.ts";
 import { writersContract } from "./writers-contract.ts";
@@ -44,5 +45,6 @@ export function storeContract(name: string, open: OpenContractStore): void {
     notificationsContract(stores);
     smsContract(stores);
     ticketsContract(stores);
+    timersContract(stores);
   });
 }

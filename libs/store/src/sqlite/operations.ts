@@ -6,6 +6,7 @@ import { notificationsTable } from "./notifications.ts";
 import { roomsTable } from "./rooms.ts";
 import { smsTable } from "./sms.ts";
 import { ticketsTable } from "./tickets.ts";
+import { timersTable } from "./timers.ts";
 import { usersTable } from "./users.ts";
 
 /** Everything the main thread may ask for, by name, and the chores of the thread. */
@@ -16,6 +17,7 @@ export function storeOperations(connection: Connection) {
   const sms = smsTable(connection);
   const notifications = notificationsTable(connection);
   const tickets = ticketsTable(connection);
+  const timers = timersTable(connection, (name) => rooms.find([name])[0]?.key ?? null);
   const journal = journalTable(connection);
   const log = logTable(connection, journal, rooms.exists);
   const ping = db.prepare("UPDATE pings SET n = n + 1");
@@ -60,6 +62,7 @@ export function storeOperations(connection: Connection) {
       deleteRoom(name: string): boolean {
         const key = rooms.delete(name);
         if (key !== null) log.delete(key);
+        timers.remove(name);
         return key !== null;
       },
       putMember: rooms.putMember,
@@ -82,6 +85,7 @@ export function storeOperations(connection: Connection) {
       putPreferences: notifications.putPreferences,
       createTicket: tickets.create,
       changeTicket: tickets.change,
+      putTimer: timers.put,
       ping: (): void => void ping.run(),
     },
 
@@ -123,6 +127,9 @@ export function storeOperations(connection: Connection) {
       findTicket: tickets.find,
       listTickets: tickets.list,
       ticketsChangedSince: tickets.changedSince,
+      findTimers: timers.find,
+      listTimers: timers.list,
+      activeTimers: timers.active,
     },
 
     chores: {

@@ -163,6 +163,22 @@ const migrations = [
   ALTER TABLE users ADD COLUMN phone TEXT;
   ALTER TABLE users ADD COLUMN email TEXT;
   `,
+  `
+  CREATE TABLE timers (
+    room TEXT PRIMARY KEY,
+    key INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    duration INTEGER NOT NULL,
+    remaining INTEGER NOT NULL,
+    ends_at INTEGER,
+    ended_at INTEGER,
+    settings TEXT NOT NULL,
+    version INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX timers_running ON timers (partition) WHERE ends_at IS NOT NULL;
+  CREATE INDEX timers_ended ON timers (partition, ended_at) WHERE ended_at IS NOT NULL AND ends_at IS NULL;
+  `,
 ];
 
 /** Brings the file to this version's schema; safe when several processes do so at once. */

@@ -99,6 +99,12 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
       list: (options) => read("listTickets", options),
       changedSince: (sinceMs, options) => read("ticketsChangedSince", sinceMs, options),
     },
+    timers: {
+      find: (rooms) => read("findTimers", rooms),
+      put: (record) => write("putTimer", record),
+      list: (options) => read("listTimers", options),
+      active: (partitions, endedSinceMs) => read("activeTimers", partitions, endedSinceMs),
+    },
     ping: () => write("ping"),
     close,
   };
