@@ -19,6 +19,7 @@ const commands = {
   test: { entry: "tests/run-tests.ts", needsPage: true },
   check: { entry: "tests/run-tests.ts", args: ["--check-only"] },
   load: { entry: "tests/load/src/main.ts", needsPage: true },
+  token: { entry: "deploy/local/src/token.ts" },
   pnpm: {},
 };
 

@@ -9,7 +9,8 @@ export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" |
 }
 
 /** A whole Parley for one test, on ports of its own, with an empty store. */
-export interface TestStack extends Pick<Stack, "engines" | "restarts" | "row" | "rows" | "serviceToken" | "stop"> {
+export interface TestStack
+  extends Pick<Stack, "engines" | "restarts" | "row" | "rows" | "serviceToken" | "stop" | "tokenSecret"> {
   /** `ws://127.0.0.1:…` of a gateway, without a path; gateway 1 unless told. */
   wsUrl(gateway?: number): string;
   /** `http://127.0.0.1:…` of a gateway's public port. */

@@ -50,6 +50,8 @@ export interface Stack {
   engines: Partial<Record<EngineName, { url: string; description: string }>>;
   /** The bearer token for the internal APIs. */
   serviceToken: string;
+  /** Signs users' tokens (HS256). */
+  tokenSecret: string;
   /** How often this process was started again. */
   restarts(service: string, instance: number): number;
   /** Throws when there is no such process now. */
@@ -86,6 +88,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(paths.data, { recursive: true });
   const serviceToken = readOrMakeSecret(paths.serviceToken);
   const guestKey = readOrMakeSecret(paths.guestKey);
+  const tokenSecret = readOrMakeSecret(paths.tokenSecret);
   const members: Member[] = [];
   let stopped: Promise<void> | null = null;
 
@@ -194,6 +197,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       if (own.public !== undefined) {
         env.PORT = String(own.public);
         env.GUEST_KEY = guestKey;
+        env.TOKEN_SECRET ??= tokenSecret;
         // Tests that want no page run without a build of it.
         if (existsSync(pageDir)) env.WEB_DIR = pageDir;
       }
@@ -233,6 +237,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       },
       engines,
       serviceToken,
+      tokenSecret,
       restarts: (service, instance) => member(service, instance).supervised.restarts(),
       kill: (service, instance, signal) => {
         if (!member(service, instance).supervised.signal(signal)) {

@@ -10,6 +10,7 @@ export function statePaths(stateDir: string) {
     processes: join(stateDir, "processes.json"),
     launcher: join(stateDir, "launcher.pid"),
     serviceToken: join(stateDir, "service-token"),
+    tokenSecret: join(stateDir, "token-secret"),
     guestKey: join(stateDir, "guest-key"),
   };
 }

@@ -7,12 +7,15 @@ export interface Actor {
   id: string;
   name: string;
   guest: boolean;
+  /** What the user may do: see rights.ts. */
+  rights: string;
 }
 
 export interface ChatSend {
   kind: "send";
   room: string;
   userId: string;
+  rights: string;
   /** `{"id":…,"name":…}` as entries carry it, encoded once a session. */
   senderJson: string;
   clientMessageId: string;
@@ -22,8 +25,18 @@ export interface ChatSend {
 }
 
 export type ChatAsk =
-  /** A session begins. `fresh`: a guest who was never here. Answer json `{memberships:[room]}`, or unauthorized. */
-  | { kind: "arrive"; user: Actor; infoJson: string | null; fresh: boolean }
+  /**
+   * A session begins, or gets another token. `fresh`: a guest who was never here; `issuedAtMs`, `tokenId`: of the token, 0 and
+   * null where it does not say. Answer json `{memberships:[room]}`, or unauthorized.
+   */
+  | {
+      kind: "arrive";
+      user: Actor;
+      infoJson: string | null;
+      fresh: boolean;
+      issuedAtMs: number;
+      tokenId: string | null;
+    }
   /** These guests are still (or were until now) connected. Answer json `{}`. */
   | { kind: "seen"; users: string[] }
   /** Answer `joined`. `quiet`: a reconnection, of which the room is not told. */
@@ -59,6 +72,7 @@ export function encodeChatRequest(writer: ByteWriter, request: ChatRequest): voi
   writer.u8(1);
   writer.string(request.room);
   writer.string(request.userId);
+  writer.string(request.rights);
   writer.string(request.senderJson);
   writer.string(request.clientMessageId);
   writer.nullable(request.text);
@@ -72,6 +86,7 @@ export function decodeChatRequest(reader: ByteReader): ChatRequest {
     kind: "send",
     room: reader.string(),
     userId: reader.string(),
+    rights: reader.string(),
     senderJson: reader.string(),
     clientMessageId: reader.string(),
     text: reader.nullable(),

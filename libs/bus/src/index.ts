@@ -9,6 +9,7 @@ export * from "./partitions.ts";
 export * from "./register-service.ts";
 export * from "./requester.ts";
 export * from "./responder.ts";
+export * from "./rights.ts";
 export * from "./serve-worker.ts";
 export * from "./subjects.ts";
 export * from "./workers.ts";

@@ -45,6 +45,7 @@ test("a chat request and its answer cross the bus unchanged", () => {
     kind: fc.constant("send" as const),
     room: text,
     userId: text,
+    rights: text,
     senderJson: text,
     clientMessageId: text,
     text: fc.option(text),

@@ -1,7 +1,7 @@
-/** Who comes and goes, as far as rooms care: a guest, and what the guest belongs to, ends a day after the last session. */
+/** Who comes and goes, as far as rooms care: users as their tokens name them; a guest ends a day after the last session. */
 import type { Actor, ChatAnswer } from "@parley/bus";
 import { Refusal } from "@parley/protocol";
-import { newUser } from "@parley/store";
+import { newUser, type UserRecord } from "@parley/store";
 import type { ChatDeps } from "./chat.ts";
 
 type Deps = Pick<ChatDeps, "store" | "now">;
@@ -11,17 +11,29 @@ const maxMemberships = 500;
 
 export async function arrive(deps: Deps, user: Actor, infoJson: string | null, fresh: boolean): Promise<ChatAnswer> {
   const now = deps.now();
+  const { id, guest } = user;
   const { users, rooms } = deps.store;
   if (fresh) {
     await users.put({ ...newUser(user, now), info: infoJson });
     return { kind: "json", json: '{"memberships":[]}' };
   }
-  const [known] = await users.find([user.id]);
-  if (user.guest && (!known || known.lastSeenAtMs < now - guestLifeMs))
+  const [known] = await users.find([id]);
+  if (guest && (!known || known.lastSeenAtMs < now - guestLifeMs))
     throw new Refusal("unauthorized", "This guest ended 24 h after the last session; register as a new one");
-  await users.touch([user.id], now);
-  const mine = await rooms.roomsOf(user.id, { after: null, limit: maxMemberships });
+  if (!guest) await follow(deps, user, infoJson, known ?? null);
+  await users.touch([id], now);
+  const mine = await rooms.roomsOf(id, { after: null, limit: maxMemberships });
   return { kind: "json", json: JSON.stringify({ memberships: mine.map(({ room }) => room.name) }) };
+}
+
+/** The application says by its tokens who its users are: the store follows. */
+async function follow(deps: Deps, user: Actor, info: string | null, known: UserRecord | null): Promise<void> {
+  const { users } = deps.store;
+  if (!known) return void (await users.create({ ...newUser(user, deps.now()), info }));
+  // A token without a name, or info, says nothing of them.
+  const name = user.name === user.id ? known.name : user.name;
+  if (name === known.name && (info ?? known.info) === known.info && !known.guest) return;
+  await users.change(user.id, { name, guest: false, info: info ?? known.info });
 }
 
 export async function seen(deps: Deps, users: string[]): Promise<ChatAnswer> {

@@ -2,7 +2,7 @@
 import { type Actor, type ChatAnswer, epochOf } from "@parley/bus";
 import { limits, type Resume } from "@parley/protocol";
 import type { ChatDeps } from "./chat.ts";
-import { forbidden, type RoomState } from "./room-states.ts";
+import { forbidden, need, type RoomState } from "./room-states.ts";
 
 type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver" | "announceMembersMax" | "now">;
 
@@ -32,8 +32,9 @@ export async function headOf(
 
 /** Makes the user a member and says what the room is, with what was missed since `since`. */
 export async function joinRoom(deps: Deps, user: Actor, resume: Resume, quiet: boolean): Promise<ChatAnswer> {
+  need(user.rights, "join", resume.room);
   const state = await deps.rooms.loadOrMake(resume.room);
-  const { role } = await deps.rooms.access(state, user.id);
+  const { role } = await deps.rooms.access(state, user.id, user.rights);
   if (!(await deps.rooms.isMember(state, user.id))) {
     const { wasMember } = await deps.store.rooms.putMember(state.key, user.id, { member: true }, deps.now());
     deps.rooms.setMember(state, user.id, true);
@@ -76,7 +77,7 @@ export async function leaveRoom(
 ): Promise<ChatAnswer> {
   const state = await deps.rooms.load(room);
   if (!state) throw forbidden();
-  await deps.rooms.access(state, user.id);
+  await deps.rooms.access(state, user.id, user.rights);
   const left = forget && (await deps.store.rooms.removeMember(state.key, user.id));
   if (left) {
     deps.rooms.setMember(state, user.id, false);

@@ -5,7 +5,7 @@ import type { StoredEntry } from "@parley/store";
 import type { Appended, Appender } from "./append.ts";
 import type { ChatDeps } from "./chat.ts";
 import { blankBody, type Draft, digestOf, messageFields } from "./entry.ts";
-import { type Access, forbidden, type RoomState } from "./room-states.ts";
+import { type Access, forbidden, need, type RoomState } from "./room-states.ts";
 
 type Deps = Pick<ChatDeps, "store" | "rooms" | "now"> & { appender: Appender<RoomState> };
 
@@ -18,6 +18,7 @@ function mayWrite(deps: Deps, state: RoomState, access: Access): void {
 
 /** Hands a message to the room's lane; in the same turn where the room is warm, so that order holds without waiting. */
 export function sendMessage(deps: Deps, request: ChatSend): Promise<ChatAnswer> {
+  need(request.rights, "send", request.room);
   const state = deps.rooms.warm(request.room);
   return state
     ? sendTo(deps, state, request)
@@ -25,7 +26,7 @@ export function sendMessage(deps: Deps, request: ChatSend): Promise<ChatAnswer> 
 }
 
 function sendTo(deps: Deps, state: RoomState, request: ChatSend): Promise<ChatAnswer> {
-  const access = deps.rooms.access(state, request.userId);
+  const access = deps.rooms.access(state, request.userId, request.rights);
   if (access instanceof Promise) return access.then((known) => append(deps, state, known, request));
   return append(deps, state, access, request);
 }
@@ -51,6 +52,7 @@ const kindOf = { EditMessage: "edited", DeleteMessage: "deleted", React: "reacte
 
 /** An entry about an earlier message. */
 export async function amendMessage(deps: Deps, user: Actor, amend: Amend): Promise<ChatAnswer> {
+  need(user.rights, "send", amend.room);
   const state = await deps.rooms.load(amend.room);
   if (!state) throw forbidden();
   const turn = state.amending.then(() => amendIn(deps, state, user, amend));
@@ -59,7 +61,7 @@ export async function amendMessage(deps: Deps, user: Actor, amend: Amend): Promi
 }
 
 async function amendIn(deps: Deps, state: RoomState, user: Actor, amend: Amend): Promise<Appended> {
-  const access = await deps.rooms.access(state, user.id);
+  const access = await deps.rooms.access(state, user.id, user.rights);
   mayWrite(deps, state, access);
   const kind = kindOf[amend.event];
   const digest = digestOf(kind, amend.target, amend.text, amend.emoji, amend.remove);

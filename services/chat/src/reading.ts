@@ -1,11 +1,11 @@
 /** History, MarkRead, Rooms, and what gateways ask to repair gaps and to tell of unread messages. */
-import { type Actor, ByteWriter, type ChatAnswer, epochOf } from "@parley/bus";
+import { type Actor, ByteWriter, type ChatAnswer, epochOf, hasRightIn } from "@parley/bus";
 import { limits, Refusal } from "@parley/protocol";
-import type { EntryKind } from "@parley/store";
+import type { EntryKind, Membership } from "@parley/store";
 import type { ChatDeps } from "./chat.ts";
 import { encodeEntries } from "./deliver.ts";
 import { fitPage, headOf } from "./membership.ts";
-import { forbidden, type RoomState } from "./room-states.ts";
+import { forbidden, need, type RoomState } from "./room-states.ts";
 
 type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver">;
 type Page = { before: number | null; after: number | null; limit: number };
@@ -13,9 +13,10 @@ type Page = { before: number | null; after: number | null; limit: number };
 const json = (value: string): ChatAnswer => ({ kind: "json", json: value });
 
 async function readable(deps: Deps, user: Actor, room: string): Promise<RoomState> {
+  need(user.rights, "join", room);
   const state = await deps.rooms.load(room);
   if (!state) throw forbidden();
-  await deps.rooms.access(state, user.id);
+  await deps.rooms.access(state, user.id, user.rights);
   return state;
 }
 
@@ -71,7 +72,8 @@ const roomsPerPage = 50;
 /** The user's rooms, by name, with what is unread and the newest entry of each. */
 export async function listRooms(deps: Deps, user: Actor, next: string | null): Promise<ChatAnswer> {
   const page = await deps.store.rooms.roomsOf(user.id, { after: next, limit: roomsPerPage + 1 });
-  const shown = page.slice(0, roomsPerPage).filter(({ member }) => !member.banned);
+  const visible = ({ room, member }: Membership) => !member.banned && hasRightIn(user.rights, "join", room.name);
+  const shown = page.slice(0, roomsPerPage).filter(visible);
   const keys = shown.map(({ room }) => room.key);
   const [heads, unread, lasts] = await Promise.all([
     deps.store.log.heads(keys),

@@ -1,6 +1,6 @@
 /** What a worker holds of the rooms it serves: warm copies, read from the store when first asked for or changed elsewhere. */
 import { randomInt } from "node:crypto";
-import { epochTag, subjects } from "@parley/bus";
+import { epochTag, hasRightIn, type Right, subjects } from "@parley/bus";
 import { Refusal } from "@parley/protocol";
 import type { MemberRecord, Role, RoomRecord, Store, Visibility } from "@parley/store";
 import { createLane, type Lane } from "./append.ts";
@@ -31,6 +31,11 @@ export interface Access {
 const hidden = "This room does not exist, or you may not see it";
 export const forbidden = () => new Refusal("forbidden", hidden);
 
+/** Refuses who has not this right in this room, before anything is said of the room: there or not, it answers alike. */
+export function need(rights: string, right: Right, room: string): void {
+  if (!hasRightIn(rights, right, room)) throw forbidden();
+}
+
 const maxWarm = 20_000;
 const maxMembership = 10_000;
 
@@ -46,7 +51,7 @@ export interface RoomStates {
     settings: Partial<RoomRecord> & { visibility: Visibility },
   ): Promise<{ state: RoomState; created: boolean }>;
   /** What the user may do in the room; refuses as forbidden. Answers at once where it can. */
-  access(state: RoomState, user: string): Access | Promise<Access>;
+  access(state: RoomState, user: string, rights: string): Access | Promise<Access>;
   isMember(state: RoomState, user: string): Promise<boolean>;
   setMember(state: RoomState, user: string, member: boolean): void;
   changed(name: string): void;
@@ -145,11 +150,14 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
     return { state, created };
   };
 
-  const check = (state: RoomState, user: string, member: boolean): Access => {
+  const check = (state: RoomState, user: string, rights: string, member: boolean): Access => {
     const exception = state.exceptions.get(user);
     if (exception?.banned) throw forbidden();
     if (state.record.visibility !== "public" && !member) throw forbidden();
-    return { role: exception?.role ?? "member", mutedUntilMs: exception?.mutedUntilMs ?? 0 };
+    const role = exception?.role ?? "member";
+    // A moderator of all rooms is one in this room, too; its owner stays owner.
+    if (role !== "owner" && hasRightIn(rights, "moderate", state.name)) return { role: "moderator", mutedUntilMs: 0 };
+    return { role, mutedUntilMs: exception?.mutedUntilMs ?? 0 };
   };
 
   const isMember = async (state: RoomState, user: string): Promise<boolean> => {
@@ -172,12 +180,12 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
       if (!options.roomsByUse) throw forbidden();
       return (await make(name, { visibility: "public" })).state;
     },
-    access(state, user) {
-      if (state.record.visibility === "public") return check(state, user, true);
+    access(state, user, rights) {
+      if (state.record.visibility === "public") return check(state, user, rights, true);
       const known = state.membership.get(user);
       return known === undefined
-        ? isMember(state, user).then((member) => check(state, user, member))
-        : check(state, user, known);
+        ? isMember(state, user).then((member) => check(state, user, rights, member))
+        : check(state, user, rights, known);
     },
     isMember,
     setMember(state, user, member) {

@@ -21,7 +21,7 @@ import {
 } from "@parley/bus";
 import { type CloseReason, checkRoomName, greeting, limits } from "@parley/protocol";
 import { createTally, type Logger, type Metrics } from "@parley/service-kit";
-import { createAuthenticate } from "./authenticate.ts";
+import type { Authenticate } from "./authenticate.ts";
 import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
 import { addGatewayMetrics } from "./gateway-metrics.ts";
@@ -46,7 +46,7 @@ export interface GatewayOptions {
   host: string;
   /** 0: any. */
   port: number;
-  guestKey: string;
+  authenticate: Authenticate;
   /** Origins whose pages may connect, besides this gateway's own; `*`: any. */
   allowedOrigins?: readonly string[];
   rawRooms: boolean;
@@ -127,15 +127,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     hub,
     people,
     typing,
-    authenticate: createAuthenticate(options.guestKey),
+    authenticate: options.authenticate,
     eventsPerSecond,
     eventsBurst,
+    onIdentified: (session) => void (session.credential?.expiresAtMs != null && withEnd.add(session)),
     onError,
   });
 
   /** Those who have not registered yet, oldest first. */
   const unregistered = new Set<Session>();
   const sessions = new Set<Session>();
+  /** Those whose token runs out some time. */
+  const withEnd = new Set<Session>();
   /** Guests whose last session here ended, to be told to the store. */
   const goneGuests = new Set<string>();
   let draining = false;
@@ -163,12 +166,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     received: (session, decoded) => {
       relay.take(session, decoded);
-      if (session.stage !== "open") unregistered.delete(session);
     },
     closed: (session) => {
       relay.forget(session);
       sessions.delete(session);
       unregistered.delete(session);
+      withEnd.delete(session);
       if (session.user?.guest) goneGuests.add(session.user.id);
       if (sessions.size === 0) onEmpty?.();
     },
@@ -252,7 +255,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const nowMs = performance.now();
       for (const session of unregistered) {
         if (nowMs - session.openedAtMs < limits.registerWithinMs) break;
-        session.link.close("notRegistered");
+        // One whose registration fails is not let in by having tried: it is looked at again.
+        if (session.stage === "registering") continue;
+        unregistered.delete(session);
+        if (session.stage === "open") session.link.close("notRegistered");
+      }
+      for (const session of withEnd) {
+        if ((session.credential?.expiresAtMs ?? 0) > Date.now()) continue;
+        withEnd.delete(session);
+        closeWhenAnswered(session, "tokenEnded");
       }
       typing.sweep(nowMs);
     }, 500),

@@ -1,6 +1,7 @@
 import { connectBus } from "@parley/bus";
 import { createLogger, createMetrics, runService } from "@parley/service-kit";
-import { readGatewayConfig } from "./config.ts";
+import { createAuthenticate } from "./authenticate.ts";
+import { authenticateOptionsOf, readGatewayConfig } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
 import { readOrigins } from "./origins.ts";
@@ -19,7 +20,7 @@ await runService(async (lifecycle) => {
     node: newNodeId(config.INSTANCE),
     host: config.HOST,
     port: config.PORT,
-    guestKey: config.GUEST_KEY,
+    authenticate: createAuthenticate(authenticateOptionsOf(config)),
     allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
     rawRooms: config.RAW_ROOMS,
     loadTest: config.LOAD_TEST,

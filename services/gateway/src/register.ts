@@ -1,19 +1,20 @@
 /** `Register`: who it is, the rooms they return to, and what waited for it. */
-import { type ChatAnswer, type ChatRequest, partitionOf, type Requester, Unanswered } from "@parley/bus";
 import { type ClientEvent, Refusal, type Resume } from "@parley/protocol";
+import type { Arrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, replyFrame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Join } from "./join.ts";
 import type { People } from "./people.ts";
-import type { Session } from "./session.ts";
+import { identify, type Session } from "./session.ts";
 
 export interface RegisterOptions {
-  chat: Requester<ChatRequest, ChatAnswer>;
+  arrive: Arrive;
   hub: Hub;
   people: People;
   authenticate: Authenticate;
   join: Join;
+  onIdentified: (session: Session) => void;
   answered: (session: Session, frame: string) => void;
   fail: (session: Session, event: string, id: RequestId, error: unknown) => void;
 }
@@ -22,7 +23,7 @@ type RegisterEvent = Extract<ClientEvent, { event: "Register" }>;
 
 /** Each call is answered once, and never rejects. */
 export function createRegister(options: RegisterOptions) {
-  const { chat, hub, people, authenticate, join, answered, fail } = options;
+  const { arrive, hub, people, authenticate, join, onIdentified, answered, fail } = options;
 
   /** Joins the rooms a returning client was in; `entered` lets it hear of them once the reply has left. */
   const rejoin = async (session: Session, resumes: Resume[]): Promise<{ json: string; entered: (() => void)[] }> => {
@@ -53,30 +54,24 @@ export function createRegister(options: RegisterOptions) {
   return async (session: Session, id: RequestId, event: RegisterEvent) => {
     session.stage = "registering";
     try {
-      const identity = await authenticate(event);
-      const { user } = identity;
-      const arrived = await new Promise<ChatAnswer | Unanswered>((resolve) =>
-        chat.ask(
-          partitionOf(user.id),
-          { kind: "arrive", user, infoJson: identity.infoJson, fresh: identity.fresh },
-          resolve,
-        ),
-      );
-      if (arrived instanceof Unanswered) throw new Refusal("unavailable", "No chat worker answered in time; try again");
-      if (arrived.kind === "refused") throw new Refusal(arrived.code, arrived.error);
+      const identity = await authenticate.register(event);
+      const memberships = await arrive(identity);
       if (session.stage !== "registering") return;
-      session.user = user;
-      session.senderJson = JSON.stringify({ id: user.id, name: user.name });
-      const { memberships } = JSON.parse(arrived.kind === "json" ? arrived.json : "{}") as { memberships: string[] };
+      identify(session, identity);
+      const { id: userId, name, guest } = identity.user;
+      const user = JSON.stringify({ id: userId, name, guest });
+      const { expiresAtMs } = identity.credential;
       const { json: rooms, entered } = await rejoin(session, event.rooms);
       if (session.stage === "registering") {
         people.add(session, memberships);
-        const parts = [`"user":${JSON.stringify(user)}`];
+        const parts = [`"user":${user}`];
         if (identity.token) parts.push(`"token":${JSON.stringify(identity.token)}`);
-        parts.push(`"activeUsers":{"users":[${JSON.stringify(user)}],"total":1,"next":null}`);
+        if (expiresAtMs !== null) parts.push(`"expiresAt":"${new Date(expiresAtMs).toISOString()}"`);
+        parts.push(`"activeUsers":{"users":[${user}],"total":1,"next":null}`);
         if (event.rooms.length > 0) parts.push(`"rooms":{${rooms}}`);
         answered(session, replyFrame("Register", id, `{${parts.join(",")}}`));
         session.stage = "registered";
+        onIdentified(session);
       }
       // Also for a session that is gone by now: the rooms were opened for it.
       for (const enter of entered) enter();

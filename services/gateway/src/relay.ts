@@ -9,12 +9,14 @@ import {
   type Resume,
   type SendMessage,
 } from "@parley/protocol";
+import { createArrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import { createJoin } from "./join.ts";
 import type { People } from "./people.ts";
 import { strike, takeToken } from "./rate-limit.ts";
+import { createRefreshToken } from "./refresh-token.ts";
 import { createRegister } from "./register.ts";
 import type { Session } from "./session.ts";
 import type { Typing } from "./typing.ts";
@@ -27,6 +29,8 @@ export interface RelayOptions {
   authenticate: Authenticate;
   eventsPerSecond: number;
   eventsBurst: number;
+  /** A session has a credential, or another one. */
+  onIdentified: (session: Session) => void;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -149,6 +153,7 @@ export function createRelay(options: RelayOptions): Relay {
       kind: "send",
       room,
       userId: user.id,
+      rights: user.rights,
       senderJson: session.senderJson,
       clientMessageId: event.clientMessageId,
       text: event.text,
@@ -205,7 +210,9 @@ export function createRelay(options: RelayOptions): Relay {
     answered(session, replyFrame("Typing", id, "{}"));
   };
 
-  const register = createRegister({ ...options, join, answered, fail });
+  const arrive = createArrive(chat);
+  const register = createRegister({ ...options, arrive, join, answered, fail });
+  const refreshToken = createRefreshToken({ ...options, arrive, answered, fail });
 
   const unregister = (session: Session, id: RequestId) => {
     leaveAll(session);
@@ -263,7 +270,7 @@ export function createRelay(options: RelayOptions): Relay {
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
       case "RefreshToken":
-        return refuse(session, "RefreshToken", id, "bad_request", "A guest's token does not run out while connected");
+        return void refreshToken(session, id, event.token);
       case "Unregister":
         return unregister(session, id);
     }

@@ -1,5 +1,6 @@
 import type { Actor } from "@parley/bus";
 import type { CloseReason, Decoded } from "@parley/protocol";
+import type { Credential, Identity } from "./authenticate.ts";
 import type { HubRoom } from "./hub.ts";
 import { type Bucket, fullBucket, type Strikes } from "./rate-limit.ts";
 
@@ -28,6 +29,7 @@ export interface Session {
   readonly openedAtMs: number;
   stage: "open" | "registering" | "registered" | "leaving" | "closed";
   user: Actor | null;
+  credential: Credential | null;
   /** `{"id":…,"name":…}`, as its entries carry it. */
   senderJson: string;
   /** Rooms it listens to, or is about to. */
@@ -44,6 +46,13 @@ export interface Session {
   lastHeartbeatMs: number;
 }
 
+/** The session is this user's from now on. */
+export function identify(session: Session, { user, credential }: Identity): void {
+  session.user = user;
+  session.credential = credential;
+  session.senderJson = JSON.stringify({ id: user.id, name: user.name });
+}
+
 /** A session as it is when its connection opens. */
 export function newSession(id: string, link: Link, eventsBurst: number): Session {
   const nowMs = performance.now();
@@ -53,6 +62,7 @@ export function newSession(id: string, link: Link, eventsBurst: number): Session
     openedAtMs: nowMs,
     stage: "open",
     user: null,
+    credential: null,
     senderJson: "",
     rooms: new Map(),
     bucket: fullBucket(eventsBurst, nowMs),

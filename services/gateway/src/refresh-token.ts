@@ -1,0 +1,33 @@
+/** `RefreshToken`: another token of the same user takes over from the one the session rests on. */
+import { Refusal } from "@parley/protocol";
+import type { Authenticate, Identity } from "./authenticate.ts";
+import { type RequestId, replyFrame } from "./frames.ts";
+import { identify, type Session } from "./session.ts";
+
+export interface RefreshTokenOptions {
+  authenticate: Authenticate;
+  /** Asks a worker whether the bearer may be here. */
+  arrive: (identity: Identity) => Promise<string[]>;
+  onIdentified: (session: Session) => void;
+  answered: (session: Session, frame: string) => void;
+  fail: (session: Session, event: string, id: RequestId, error: unknown) => void;
+}
+
+/** Each call is answered once, and never rejects. What is refused leaves the session as it was, until its own token ends. */
+export function createRefreshToken({ authenticate, arrive, onIdentified, answered, fail }: RefreshTokenOptions) {
+  return async (session: Session, id: RequestId, token: string) => {
+    try {
+      if (session.user?.guest) throw new Refusal("bad_request", "A guest's token does not run out while connected");
+      const identity = await authenticate.token(token);
+      if (identity.user.id !== session.user?.id)
+        throw new Refusal("unauthorized", "This token is another user's: connect anew to be somebody else");
+      await arrive(identity);
+      identify(session, identity);
+      onIdentified(session);
+      const expiresAt = new Date(identity.credential.expiresAtMs as number).toISOString();
+      answered(session, replyFrame("RefreshToken", id, JSON.stringify({ expiresAt })));
+    } catch (error) {
+      fail(session, "RefreshToken", id, error);
+    }
+  };
+}
