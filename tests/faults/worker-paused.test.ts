@@ -5,9 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startTestStack, type TestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { checkLogs } from "./check-logs.ts";
-import { startPublisher } from "./publisher.ts";
-import { startReader } from "./reader.ts";
+import { startTraffic } from "./traffic.ts";
 
 const pauseMs = 6_000;
 /** A batch without an answer goes to another worker after 2 s; the rest is for slow machines. */
@@ -17,14 +15,8 @@ test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on wher
   timeout: 120_000,
 }, async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
-  const urls = [1, 2].map((gateway) => `${stack.wsUrl(gateway)}/ws`);
-  const rooms = Array.from({ length: 20 }, (_, i) => `room ${i}`);
-  const readers = urls.map((url) => startReader(t, { urls: [url], rooms }));
-  await Promise.all(readers.map((reader) => reader.online()));
-  const publishers = Array.from({ length: 4 }, (_, i) =>
-    startPublisher(t, { urls: [urls[i % 2]!], rooms, name: `p${i}`, count: 1_200, perSecond: 100 }),
-  );
-  const heard = () => rooms.map((room) => readers[0]!.heard(room).length);
+  const traffic = await startTraffic(t, stack, { rooms: 20, messages: 4_800, perSecond: 400 });
+  const heard = () => traffic.rooms.map((room) => traffic.readers[0]!.heard(room).length);
   await waitFor("every room to be in use", () => heard().every((length) => length >= 3));
 
   await pauseOutsideTransaction(stack);
@@ -36,10 +28,8 @@ test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on wher
   await sleep(pauseMs);
   stack.resume("chat", 1);
   const wentOnAfterMs = await allGoOn;
-  const sent = await Promise.all(publishers.map(({ done }) => done));
-  await checkLogs(urls[0]!, rooms, sent, readers);
-  const refusals = publishers.reduce((sum, publisher) => sum + publisher.refusals(), 0);
-  t.diagnostic(`all rooms went on after ${Math.round(wentOnAfterMs)} ms, ${refusals} refusals`);
+  await traffic.check();
+  t.diagnostic(`all rooms went on after ${Math.round(wentOnAfterMs)} ms, ${traffic.refusals()} refusals`);
   assert.ok(wentOnAfterMs < goesOnWithinMs, `all rooms went on only after ${Math.round(wentOnAfterMs)} ms`);
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Bus, ByteWriter, type ChatAsk, epochTag, readRecords, writeEntryRecord } from "@parley/bus";
+import { type Bus, ByteWriter, type ChatAsk, epochTag, writeEntryRecord } from "@parley/bus";
 import fc from "fast-check";
 import { createHub, type HubRoom } from "../src/hub.ts";
 import type { Link, Session } from "../src/session.ts";
@@ -115,10 +115,4 @@ test("[R5] whatever is lost, repeated or late on the way: each listener gets all
     }),
     { numRuns: 150 },
   );
-});
-
-test("records are read whole", () => {
-  const seqs: number[] = [];
-  readRecords(recordsOf([1, 2, 3]), (_kind, _tag, seq) => seqs.push(seq));
-  assert.deepEqual(seqs, [1, 2, 3]);
 });
