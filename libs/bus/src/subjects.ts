@@ -38,6 +38,8 @@ export const subjects = {
   gateway: (node: string) => `parley.gateway.${encodeName(node)}`,
   /** Orders for every gateway. */
   gateways: () => "parley.gateway.all",
+  /** Whose presence changed, for every gateway. */
+  presence: () => "parley.presence-news",
   /** Requests to send an event to users, a room, or all; one presence worker takes each. */
   emit: () => "parley.emit",
   /** Calls for fallback sessions of one gateway that landed on another. */

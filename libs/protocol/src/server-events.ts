@@ -30,6 +30,42 @@ export interface User {
   guest: boolean;
 }
 
+/** What a user can say of themselves; who is not there is `offline`. */
+export const statuses = ["online", "away", "busy"] as const;
+export type Status = (typeof statuses)[number];
+
+/** A user as others see them. */
+export interface PresentUser extends User {
+  status: Status | "offline";
+  /** What they said beside their status. */
+  statusText?: string;
+  /** ISO 8601, UTC; null while it is not known. */
+  lastSeenAt: string | null;
+  /** What the user brought along, or null. */
+  info: Record<string, unknown> | null;
+  /** As in `#7c3aed`. */
+  avatarColor?: string;
+  /** How many sessions they have. */
+  devices: number;
+}
+
+export interface ActiveUsersData {
+  users: PresentUser[];
+  total: number;
+  next: string | null;
+  /** Presence can't be had for the moment: `users` holds the asker alone. */
+  frozen?: true;
+}
+
+/** Data of a `presence` event; absent arrays are empty. */
+export interface PresenceData {
+  online?: PresentUser[];
+  update?: PresentUser[];
+  offline?: PresentUser[];
+  /** True: presence stands still, what is known may be out of date. False: it goes on; ask ActiveUsers for what it is now. */
+  frozen?: boolean;
+}
+
 export interface Reply<Data = unknown> {
   eventType: "Reply";
   event: string | null;
@@ -82,7 +118,7 @@ export interface RegisterData {
   user: User;
   /** A guest's way back. */
   token?: string;
-  activeUsers: { users: User[]; total: number; next: string | null };
+  activeUsers: ActiveUsersData;
   rooms?: Record<string, JoinData | JoinError>;
 }
 

@@ -1,0 +1,111 @@
+/** Tells all gateways whose presence changed: gathered for a moment, many in one message. */
+import { type PresenceChange, presenceShards } from "@parley/bus";
+import type { UserStore } from "@parley/store";
+import type { Directory, Untold } from "./directory.ts";
+import { recordsOf, viewOf } from "./user-view.ts";
+
+export interface TellerOptions {
+  directory: Directory;
+  users: UserStore;
+  /** Hands changes to all gateways, in their order. */
+  publish: (changes: PresenceChange[]) => void;
+  onError: (error: unknown, what: string) => void;
+  gatherMs?: number;
+}
+
+export interface Teller {
+  /** Something in this shard waits to be told. */
+  schedule(shard: number): void;
+  /** Tells all that waits now, in the shards scheduled. */
+  flush(): Promise<void>;
+  counts: { told: number };
+  close(): Promise<void>;
+}
+
+const perShard = 200;
+/** News come within 250 ms; the rest is for the way. */
+const gatherMsByDefault = 150;
+
+/** What became of somebody: null when it is nothing to those who are not in a room with them. */
+export function changeOf({ told, status, same }: Pick<Untold, "told" | "status" | "same">): PresenceChange["change"] {
+  if (told === "") return status === "" ? null : "online";
+  if (status === "") return "offline";
+  if (told === "?") return "online";
+  return same ? null : "update";
+}
+
+export function createTeller(options: TellerOptions): Teller {
+  const { directory, users, publish, onError } = options;
+  const due = new Set<number>();
+  const counts = { told: 0 };
+  let timer: NodeJS.Timeout | null = null;
+  let telling: Promise<void> = Promise.resolve();
+
+  const tellShard = async (shard: number) => {
+    const waiting = await directory.untold(shard, perShard);
+    if (waiting.length === perShard) schedule(shard);
+    if (waiting.length === 0) return;
+    const records = await recordsOf(
+      users,
+      waiting.map(({ user }) => user.id),
+    );
+    const changes = waiting.map(
+      (one, i): PresenceChange => ({
+        user: viewOf(one.user, { ...one, seenAtMs: one.status === "" ? one.seenAtMs : null }, records[i] ?? null),
+        change: changeOf(one),
+        rooms: one.rooms,
+        entered: one.entered,
+      }),
+    );
+    // Told first, noted as told after it: a worker killed in between tells twice, and never not at all.
+    const told = changes.filter(({ change, entered }) => change !== null || entered.length > 0);
+    if (told.length > 0) publish(told);
+    counts.told += told.length;
+    await directory.markTold(shard, waiting);
+    await keepLastSeen(waiting.filter(({ status, told: before }) => status === "" && before !== ""));
+  };
+
+  const keepLastSeen = async (gone: Untold[]) => {
+    for (const [seenAtMs, some] of Map.groupBy(gone, (one) => one.seenAtMs))
+      await users
+        .touch(
+          some.map(({ user }) => user.id),
+          seenAtMs,
+        )
+        .catch((error) => onError(error, "when users were last seen could not be kept"));
+  };
+
+  const tellDue = async () => {
+    const shards = [...due];
+    due.clear();
+    await Promise.all(
+      shards.map((shard) =>
+        tellShard(shard).catch((error) => {
+          // The next sweep finds it again.
+          onError(error, "changes of presence could not be told");
+        }),
+      ),
+    );
+  };
+
+  const flush = () => {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    // One after the other: what was read later is told later.
+    telling = telling.then(tellDue);
+    return telling;
+  };
+
+  const schedule = (shard: number) => {
+    if (shard < 0 || shard >= presenceShards) return;
+    due.add(shard);
+    timer ??= setTimeout(flush, options.gatherMs ?? gatherMsByDefault);
+  };
+
+  return {
+    schedule,
+    flush,
+    counts,
+    close: flush,
+  };
+}
