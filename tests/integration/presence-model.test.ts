@@ -233,7 +233,8 @@ test("[P1] [P3] whatever comes, drops, dies and returns, on several nodes: Redis
 });
 
 test("what is told is named rightly", () => {
-  const kind = (told: "" | "online" | "?", status: "" | "online" | "busy", same = false) => changeOf({ told, status, same });
+  const kind = (told: "" | "online" | "?", status: "" | "online" | "busy", same = false) =>
+    changeOf({ told, status, same });
   assert.deepEqual(
     [kind("", "online"), kind("online", "busy"), kind("online", ""), kind("", "")],
     ["online", "update", "offline", null],

@@ -1,6 +1,5 @@
 /** What gateways ask presence workers, as JSON, and what the workers tell all gateways. */
-import type { PresentUser, Status } from "@parley/protocol";
-import type { Actor } from "./chat-wire.ts";
+import type { PresentUser, Status, User } from "@parley/protocol";
 import { partitionOf } from "./partitions.ts";
 
 /** Presence is kept in shards, by user: a shard's keys share one slot of a Redis cluster, and its changes one worker. */
@@ -19,7 +18,7 @@ export interface StatusChoice {
 /** One session as its gateway sees it. */
 export interface SessionReport {
   session: string;
-  user: Actor;
+  user: User;
   /** Without a Heartbeat for a minute. */
   idle: boolean;
   /** Rooms it listens to. */
@@ -31,7 +30,7 @@ export interface SessionReport {
 
 export interface SessionEnd {
   session: string;
-  user: Actor;
+  user: User;
   /** Told without the grace. */
   atOnce: boolean;
 }

@@ -1,13 +1,6 @@
 /** Who is connected where, in Redis. Each call may reject with RedisUnavailable. */
-import {
-  type Actor,
-  presenceShards,
-  type SessionEnd,
-  type SessionReport,
-  type StatusChoice,
-  shardOf,
-} from "@parley/bus";
-import type { Status } from "@parley/protocol";
+import { presenceShards, type SessionEnd, type SessionReport, type StatusChoice, shardOf } from "@parley/bus";
+import type { Status, User } from "@parley/protocol";
 import { fromRedis, type RedisConnection } from "./connect-redis.ts";
 
 export interface DirectoryOptions {
@@ -21,7 +14,7 @@ export interface DirectoryOptions {
 
 /** A user's change that was not told yet. */
 export interface Untold {
-  user: Actor;
+  user: User;
   version: number;
   /** Empty: offline. */
   status: Status | "";
@@ -38,7 +31,7 @@ export interface Untold {
 
 /** Somebody who is here, as far as Redis knows. */
 export interface Present {
-  user: Actor;
+  user: User;
   status: Status;
   text: string;
   devices: number;
@@ -100,7 +93,7 @@ export function createDirectory({ connection, graceMs, leaseMs, now }: Directory
   const leaseKey = (node: string) => `${overall}:lease:${node}`;
   const indexKey = (room: string | null, shard: number) => `${prefixOf(shard)}:${room === null ? "on" : `r:${room}`}`;
 
-  const endOne = ({ id, name, guest }: Actor, session: string, grace: number) =>
+  const endOne = ({ id, name, guest }: User, session: string, grace: number) =>
     run("endSession", prefixOf(shardOf(id)), [id, name, guest ? 1 : 0, session, grace, now()]);
 
   return {

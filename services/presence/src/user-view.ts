@@ -1,10 +1,9 @@
-import type { Actor } from "@parley/bus";
-import type { PresentUser, Status } from "@parley/protocol";
+import type { PresentUser, Status, User } from "@parley/protocol";
 import { StoreUnavailable, type UserRecord, type UserStore } from "@parley/store";
 
 /** A user as others see them: what Redis knows now, and what the store keeps of them (null while it can't be reached). */
 export function viewOf(
-  user: Actor,
+  user: User,
   now: { status: Status | ""; text: string; devices: number; seenAtMs: number | null },
   record: UserRecord | null,
 ): PresentUser {
