@@ -215,6 +215,18 @@ describe("sessions", { concurrency: true }, () => {
     assert.equal(replies.filter(({ code }) => code === "rate_limited").length, 200);
   });
 
+  test("a session is in 500 rooms at most, also when it asks for many at once", async () => {
+    const client = await connectTestClient(ws(1));
+    const rooms = Object.fromEntries(Array.from({ length: 490 }, (_, i) => [`of many ${i}`, {}]));
+    await client.request("Register", { guest: true, rooms });
+    const names = Array.from({ length: 60 }, (_, i) => `one more ${i % 30}`);
+    const joined = await Promise.all(names.map((room) => client.send("JoinRoom", { room })));
+    const refused = joined.filter(({ success }) => !success);
+    assert.equal(refused.length, 40);
+    assert.ok(refused.every(({ code }) => code === "too_large"));
+    await client.close();
+  });
+
   test("[S3] the gateway pings: an idle client that answers stays, one that is silent for 30 s is let go", async () => {
     const register = '{"event":"Register","requestData":{"guest":true}}';
     const idle = await openBareSocket(ws(1));

@@ -20,6 +20,11 @@ export const gatewaySettings = Type.Object({
     default: "",
     description: "origins, comma-separated, whose pages may connect besides this gateway's own; *: any",
   }),
+  LOBBY_ROOM: Type.String({
+    default: "lobby",
+    maxLength: 128,
+    description: "room of Socket.IO clients that joined none; empty: none",
+  }),
   RAW_ROOMS: Type.Boolean({ default: true, description: "allow /raw/{room}, which asks nobody who they are" }),
   LOAD_TEST: Type.Boolean({ default: false, description: "lift the limits per session and per address" }),
 });

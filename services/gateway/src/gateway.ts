@@ -34,6 +34,7 @@ import { createRaw, createRawSeat } from "./raw.ts";
 import { createRelay } from "./relay.ts";
 import { createRoomListeners, type Listener } from "./room-listeners.ts";
 import type { Session, SessionEvents } from "./session.ts";
+import { createSocketIo } from "./socket-io.ts";
 import { createTyping } from "./typing.ts";
 import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom } from "./websocket.ts";
 
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   authenticate: Authenticate;
   /** Origins whose pages may connect, besides this gateway's own; `*`: any. */
   allowedOrigins?: readonly string[];
+  /** Whose timer Socket.IO clients speak to before they joined a room; "" for none. */
+  lobby?: string;
   rawRooms: boolean;
   /** Lifts the limits per session and per address. */
   loadTest: boolean;
@@ -230,10 +233,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   app.ws("/ws", { ...behavior, upgrade: upgradeWebSocket });
   app.ws("/ws/", { ...behavior, upgrade: upgradeWebSocket });
   if (options.rawRooms) app.ws("/raw/:room", { ...raw.behavior, upgrade: upgradeRaw });
-  const fallback = createFallback({
-    ...{ ...sessionEvents, app, bus, node, listeners, publish, hello, eventsBurst, waitingBytes, refusal, onError },
-    origins: createOrigins(options.allowedOrigins ?? []),
-  });
+  const origins = createOrigins(options.allowedOrigins ?? []);
+  const ways = {
+    ...sessionEvents,
+    app,
+    listeners,
+    publish,
+    hello,
+    eventsBurst,
+    waitingBytes,
+    origins,
+    refusal,
+    onError,
+  };
+  const fallback = createFallback({ ...ways, bus, node });
+  const socketIo = createSocketIo({ ...ways, lobby: options.lobby ?? "lobby", dropped: () => slowDropped++ });
   app.get("/healthz", (response) => plain(response, "200 OK", "ok\n"));
   app.get("/readyz", (response) =>
     isReady() ? plain(response, "200 OK", "ready\n") : plain(response, "503 Service Unavailable", "not ready\n"),
@@ -331,6 +345,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       tellSeen([...goneGuests]);
       await bus.nc.flush().catch(() => {});
       fallback.close();
+      socketIo.close();
       people.close();
       chat.close();
       workers.close();

@@ -18,7 +18,9 @@ export function createJoin(chat: Requester<ChatRequest, ChatAnswer>, hub: Hub): 
     const user = session.user as NonNullable<Session["user"]>;
     // Opened before it is asked for, so that nothing falls between the answer's head and the first live entry.
     const room = hub.open(resume.room);
+    if (!session.rooms.has(resume.room)) session.joining.add(resume.room);
     chat.ask(partitionOf(resume.room), { kind: "join", user, quiet, ...resume }, (answer) => {
+      session.joining.delete(resume.room);
       if (!(answer instanceof Unanswered) && answer.kind === "joined") return done(answer, room);
       hub.cancel(room);
       if (answer instanceof Unanswered) refused("unavailable", "No chat worker answered in time; send it again");

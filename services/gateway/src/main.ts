@@ -22,6 +22,7 @@ await runService(async (lifecycle) => {
     port: config.PORT,
     authenticate: createAuthenticate(authenticateOptionsOf(config)),
     allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
+    lobby: config.LOBBY_ROOM,
     rawRooms: config.RAW_ROOMS,
     loadTest: config.LOAD_TEST,
     webDir: config.WEB_DIR,

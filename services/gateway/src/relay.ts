@@ -164,7 +164,9 @@ export function createRelay(options: RelayOptions): Relay {
   };
 
   const joinRoom = (session: Session, id: RequestId, resume: Resume) => {
-    if (session.rooms.size >= limits.roomsPerSession && !session.rooms.has(resume.room))
+    const { rooms, joining } = session;
+    const isIn = rooms.has(resume.room) || joining.has(resume.room);
+    if (!isIn && rooms.size + joining.size >= limits.roomsPerSession)
       return refuse(
         session,
         "JoinRoom",

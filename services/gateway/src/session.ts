@@ -34,6 +34,8 @@ export interface Session {
   senderJson: string;
   /** Rooms it listens to, or is about to. */
   rooms: Map<string, HubRoom>;
+  /** Rooms whose join is under way. */
+  joining: Set<string>;
   bucket: Bucket;
   badFrames: Strikes;
   limited: Strikes;
@@ -65,6 +67,7 @@ export function newSession(id: string, link: Link, eventsBurst: number): Session
     credential: null,
     senderJson: "",
     rooms: new Map(),
+    joining: new Set(),
     bucket: fullBucket(eventsBurst, nowMs),
     badFrames: { count: 0, sinceMs: nowMs },
     limited: { count: 0, sinceMs: nowMs },

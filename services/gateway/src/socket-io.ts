@@ -1,0 +1,152 @@
+/** `/socket.io/`: Socket.IO v4 clients, by WebSocket and HTTP long polling, on the port of everything else. */
+import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
+import { randomBytes } from "node:crypto";
+import { decodeClientValue, limits } from "@parley/protocol";
+import { Server, type Socket } from "socket.io";
+import type { Origins } from "./origins.ts";
+import type { RoomListeners } from "./room-listeners.ts";
+import { newSession, type Session, type SessionEvents } from "./session.ts";
+import { corsHeaders, createSocketIoDoor } from "./socket-io-door.ts";
+import { type Answer, createSocketIoLink, type SocketIoLink, type SocketIoLinkOptions } from "./socket-io-link.ts";
+
+export interface SocketIoOptions
+  extends SessionEvents,
+    Pick<SocketIoLinkOptions, "waitingBytes" | "publish" | "dropped"> {
+  app: TemplatedApp;
+  listeners: RoomListeners;
+  origins: Origins;
+  hello: (session: string) => string;
+  eventsBurst: number;
+  /** Whose timer `start` and `stop` speak to before any room was joined; "" for none. */
+  lobby: string;
+  refusal: (response: HttpResponse) => { error: string; retryAfterSeconds: number } | null;
+  onError: (error: unknown, what: string) => void;
+}
+
+/** Together they are the time in which a silent peer is let go. */
+const pingIntervalMs = limits.idleTimeoutMs / 2;
+const pingTimeoutMs = limits.idleTimeoutMs / 2;
+/** A frame, and what Socket.IO wraps around it. */
+const maxMessageBytes = limits.frameBytes + 1024;
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export function createSocketIo(options: SocketIoOptions): { close(): void } {
+  const { app, origins, refusal, onError, lobby } = options;
+  const io = new Server({
+    path: "/socket.io/",
+    transports: ["polling", "websocket"],
+    maxHttpBufferSize: maxMessageBytes,
+    httpCompression: false,
+    pingInterval: pingIntervalMs,
+    pingTimeout: pingTimeoutMs,
+    connectTimeout: limits.registerWithinMs,
+  });
+  // What waits in a WebSocket is watched here: uWebSockets' own limit drops frames silently.
+  io.attachApp(createSocketIoDoor({ app, origins, refusal, onError }), { maxBackpressure: 0 } as object);
+  io.engine.on("headers", (headers: Fields, { headers: asked }: { headers: { origin?: string } }) => {
+    for (const [name, value] of corsHeaders(asked.origin ?? "")) headers[name] = value;
+  });
+
+  /** Registers before the client is told that it is connected, with what it gave as `auth`. */
+  io.use((socket, next) => {
+    const link: SocketIoLink = createSocketIoLink({
+      socket,
+      listeners: options.listeners,
+      waitingBytes: options.waitingBytes,
+      publish: options.publish,
+      dropped: options.dropped,
+      closed: () => end(),
+    });
+    const session = newSession(randomBytes(12).toString("base64url"), link, options.eventsBurst);
+    let ended = false;
+    const end = () => {
+      if (ended) return;
+      ended = true;
+      link.gone();
+      options.closed(session);
+    };
+    socket.conn.once("close", end);
+    socket.once("disconnect", end);
+    options.opened(session);
+    link.send(options.hello(session.id));
+
+    const auth: Fields = isObject(socket.handshake.auth) ? socket.handshake.auth : {};
+    const who = auth.token === undefined ? { ...auth, guest: true } : auth;
+    ask(session, link, "Register", who, (reply) => {
+      if (reply.success) {
+        serve(socket, session, link, Object.keys(isObject(auth.rooms) ? auth.rooms : {}));
+        next();
+        // Socket.IO has told the client by now.
+        setImmediate(() => {
+          link.open();
+          socket.emit("Register", reply);
+        });
+        return;
+      }
+      const { error, code, retryable } = reply;
+      // A client that is refused here stays away; one whose transport ends tries again.
+      if (retryable) return socket.conn.close();
+      next(Object.assign(new Error(error ?? "refused"), { data: { code, error } }));
+      link.close("unauthorized");
+    });
+  });
+
+  const ask = (session: Session, link: SocketIoLink, event: string, requestData: unknown, answer: Answer) => {
+    const requestId = link.expect(answer);
+    const frame =
+      requestData === undefined || requestData === null ? { event, requestId } : { event, requestId, requestData };
+    const decoded = decodeClientValue(frame);
+    options.received(session, decoded.ok ? decoded : { ...decoded, requestId });
+  };
+
+  const serve = (socket: Socket, session: Session, link: SocketIoLink, resumed: readonly string[]) => {
+    let lastJoined = resumed.at(-1) ?? null;
+    /** In the lobby by our doing, not the client's: until it joins a room of its own choice. */
+    let inLobby = false;
+    const nothing = () => {};
+
+    const timerRoom = (): string =>
+      lastJoined !== null && session.rooms.has(lastJoined) ? lastJoined : ([...session.rooms.keys()].at(-1) ?? lobby);
+
+    const noteJoined = (reply: Parameters<Answer>[0]) => {
+      if (!reply.success) return;
+      const { room } = reply.data as { room: string };
+      lastJoined = room;
+      if (inLobby && room !== lobby) ask(session, link, "LeaveRoom", { room: lobby, forget: true }, nothing);
+      inLobby = false;
+    };
+
+    const timerEvent = (event: "start" | "stop", given: unknown, acknowledge: Answer | null) => {
+      const fields = isObject(given) ? given : given === undefined || given === null ? {} : { duration: given };
+      const room = typeof fields.room === "string" ? fields.room : timerRoom();
+      ask(session, link, event === "start" ? "StartTimer" : "StopTimer", { ...fields, room }, (reply) => {
+        if (!reply.success) socket.emit("timer", { ...reply, room });
+        acknowledge?.(reply);
+      });
+    };
+
+    socket.onAny((event: string, ...given: unknown[]) => {
+      const last = given.at(-1);
+      const acknowledge = typeof last === "function" ? (last as Answer) : null;
+      if (acknowledge) given.pop();
+      if (event === "start" || event === "stop") return timerEvent(event, given[0], acknowledge);
+      // Without an acknowledgement the reply is an event of the same name.
+      const answer: Answer = acknowledge ?? ((reply) => socket.emit(event, reply));
+      ask(session, link, event, given[0], (reply) => {
+        answer(reply);
+        if (event === "JoinRoom") noteJoined(reply);
+      });
+    });
+
+    if (lobby !== "" && resumed.length === 0) {
+      inLobby = true;
+      ask(session, link, "JoinRoom", { room: lobby }, nothing);
+    }
+  };
+
+  return { close: () => void io.close() };
+}
