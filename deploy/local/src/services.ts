@@ -1,5 +1,5 @@
 /** A server that is not ours but that services need: found on the machine, or started beside them. */
-export type EngineName = "nats" | "redis";
+export type EngineName = "nats" | "redis" | "mongodb";
 
 /** One line of the launcher's table: everything it has to know about a service. */
 export interface ServiceDefinition {

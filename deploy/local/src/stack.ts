@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { assignAnyPorts, assignPorts, type PortWish } from "./assign-ports.ts";
 import type { Engine } from "./engine.ts";
 import { guardOrphan } from "./guard-orphan.ts";
+import { mongodb } from "./mongodb.ts";
 import { nats } from "./nats.ts";
 import { type ProcessRow, removeProcessesFile, writeProcessesFile } from "./processes-file.ts";
 import { redis } from "./redis.ts";
@@ -77,7 +78,7 @@ interface Instance {
   title: string;
 }
 
-const engineDefinitions: Record<EngineName, Engine> = { nats, redis };
+const engineDefinitions: Record<EngineName, Engine> = { nats, redis, mongodb };
 /** What a process gets beyond its drain before it is killed. */
 const stopGraceMs = 3_000;
 

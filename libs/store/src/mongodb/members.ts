@@ -1,0 +1,154 @@
+import type { Filter, UpdateFilter, WithId } from "mongodb";
+import type { LogHead } from "../room-log.ts";
+import type { MemberRecord, RoomStore } from "../rooms.ts";
+import type { MongoConnection } from "./connection.ts";
+import type { Records } from "./records.ts";
+import type { MongoRooms } from "./rooms.ts";
+import type { Segments } from "./segments.ts";
+
+/** A user's record in a room; the `_id` is `key:user`. */
+export type MemberDoc = MemberRecord & {
+  _id: string;
+  rev: number;
+  key: number;
+  /** The room's name, so that a user's rooms are found in order. A key never changes its name. */
+  room: string;
+};
+
+const memberOf = ({ _id, rev, key, room, ...member }: WithId<MemberDoc>): MemberRecord => member;
+const memberId = (key: number, user: string): string => `${key}:${user}`;
+
+type MemberCalls = Omit<RoomStore, "find" | "create" | "change" | "delete" | "list" | "withRetention">;
+
+interface MembersDeps {
+  connection: MongoConnection;
+  records: Records;
+  rooms: MongoRooms;
+  segments: Segments;
+}
+
+/** What RoomStore says of members. */
+export function mongoMembers({ connection, records, rooms, segments }: MembersDeps) {
+  const { call, collection } = connection;
+  const members = collection<MemberDoc>("members");
+
+  const page = async (filter: Filter<MemberDoc>, sort: Record<string, 1>, limit = 0): Promise<WithId<MemberDoc>[]> =>
+    members.find(filter).sort(sort).limit(limit).toArray();
+
+  async function putMember(...[key, user, changes, atMs]: Parameters<RoomStore["putMember"]>) {
+    const _id = memberId(key, user);
+    const room = await rooms.byKey(key);
+    let member: MemberRecord | null = null;
+    let wasMember = false;
+    await records.decide(members, _id, (before) => {
+      wasMember = before?.member ?? false;
+      const next: MemberRecord = {
+        user,
+        role: changes.role ?? before?.role ?? "member",
+        member: changes.member ?? before?.member ?? true,
+        mutedUntilMs: changes.mutedUntilMs ?? before?.mutedUntilMs ?? 0,
+        banned: changes.banned ?? before?.banned ?? false,
+        joinedAtMs: before?.joinedAtMs ?? atMs,
+        lastRead: before?.lastRead ?? 0,
+        lastReadCount: before?.lastReadCount ?? 0,
+      };
+      if (next.member && !wasMember) next.joinedAtMs = atMs;
+      member = next;
+      return room === null ? "keep" : { ...next, key, room: room._id };
+    });
+    // A deletion takes the room first and its members then: one of the two sees the other.
+    if (room !== null && (await rooms.byKey(key)) === null) await members.deleteOne({ _id });
+    return { member: member as unknown as MemberRecord, wasMember };
+  }
+
+  async function removeMember(key: number, user: string): Promise<boolean> {
+    const before = await records.decide(members, memberId(key, user), (record) => {
+      if (record === null) return "keep";
+      if (!record.banned && record.mutedUntilMs <= 0) return "remove";
+      const { _id, rev, ...rest } = record;
+      return { ...rest, role: "member" as const, member: false, lastRead: 0, lastReadCount: 0 };
+    });
+    return before?.member ?? false;
+  }
+
+  async function markRead(...[key, user, seq, count]: Parameters<RoomStore["markRead"]>) {
+    const _id = memberId(key, user);
+    const forward = { $set: { lastRead: seq, lastReadCount: count }, $inc: { rev: 1 } } as UpdateFilter<MemberDoc>;
+    const moved = await records.update(
+      members,
+      _id,
+      { member: true, lastRead: { $lt: seq } } as Filter<MemberDoc>,
+      forward,
+    );
+    const mark = moved ?? (await members.findOne({ _id }));
+    return mark?.member ? { seq: mark.lastRead, count: mark.lastReadCount } : null;
+  }
+
+  /** What the oldest kept entry makes of a mark before it. */
+  async function markOf(key: number, member: MemberRecord): Promise<{ seq: number; count: number }> {
+    const oldest = await segments.oldestEntry(key);
+    const { lastRead: seq, lastReadCount: count } = member;
+    if (oldest === null || seq >= oldest.seq - 1) return { seq, count };
+    return { seq: oldest.seq - 1, count: oldest.count - Number(oldest.kind === "message") };
+  }
+
+  async function unread(items: { key: number; user: string }[]): Promise<number[]> {
+    const ids = items.map(({ key, user }) => memberId(key, user));
+    const found =
+      ids.length === 1
+        ? await members.find({ _id: ids[0]! }).toArray()
+        : await members.find({ _id: { $in: ids } }).toArray();
+    const byId = new Map(found.map((doc) => [doc._id, doc]));
+    const heads = new Map<number, Promise<LogHead>>();
+    return Promise.all(
+      items.map(async ({ key, user }, i) => {
+        const member = byId.get(ids[i]!);
+        if (!member?.member) return 0;
+        const head = heads.get(key) ?? segments.head(key);
+        heads.set(key, head);
+        const { seq, count } = await head;
+        if (seq <= member.lastRead) return 0;
+        const mark = await markOf(key, member);
+        if (count <= mark.count) return 0;
+        return Math.max(0, count - mark.count - (await segments.sentSince(key, user, mark.seq)));
+      }),
+    );
+  }
+
+  const calls: MemberCalls = {
+    member: (key, user) =>
+      call(async () => {
+        const found = await members.findOne({ _id: memberId(key, user) });
+        return found === null ? null : memberOf(found);
+      }),
+    putMember: (...args) => call(() => putMember(...args)),
+    removeMember: (key, user) => call(() => removeMember(key, user)),
+    members: (key, { after, limit }) =>
+      call(async () => {
+        const above = after === null ? {} : { user: { $gt: after } };
+        return (await page({ key, member: true, ...above }, { user: 1 }, limit)).map(memberOf);
+      }),
+    countMembers: (key) => call(() => members.countDocuments({ key, member: true })),
+    exceptions: (key) =>
+      call(async () => {
+        const odd = [{ role: { $in: ["owner", "moderator"] } }, { mutedUntilMs: { $gt: 0 } }, { banned: true }];
+        return (await page({ key, $or: odd } as Filter<MemberDoc>, { user: 1 })).map(memberOf);
+      }),
+    roomsOf: (user, { after, limit }) =>
+      call(async () => {
+        const above = after === null ? {} : { room: { $gt: after } };
+        const own = await page({ user, member: true, ...above }, { room: 1 }, limit);
+        const byKey = await rooms.byKeys(own.map(({ key }) => key));
+        return own.flatMap((doc) => {
+          const room = byKey.get(doc.key);
+          return room === undefined ? [] : [{ room, member: memberOf(doc) }];
+        });
+      }),
+    markRead: (...args) => call(() => markRead(...args)),
+    unread: (items) => call(() => (items.length === 0 ? Promise.resolve([]) : unread(items))),
+  };
+
+  return { calls, members };
+}
+
+export type MongoMembers = ReturnType<typeof mongoMembers>;

@@ -1,0 +1,90 @@
+import type { WithId } from "mongodb";
+import type { RoomRecord, RoomStore } from "../rooms.ts";
+import { isDuplicate, type MongoConnection } from "./connection.ts";
+import type { Records } from "./records.ts";
+
+/** A room; its name is the `_id`. */
+export type RoomDoc = Omit<RoomRecord, "name"> & { _id: string; rev: number };
+
+export const roomOf = ({ _id, rev, ...rest }: WithId<RoomDoc>): RoomRecord => ({ name: _id, ...rest });
+
+type RoomCalls = Pick<RoomStore, "find" | "create" | "change" | "list" | "withRetention">;
+
+/** What RoomStore says of rooms themselves. */
+export function mongoRooms({ collection, call }: MongoConnection, { decide }: Records) {
+  const rooms = collection<RoomDoc>("rooms");
+
+  const findAll = async (names: string[]): Promise<Map<string, RoomRecord>> => {
+    // One alone by equality: what every server finds by its key.
+    const [only] = names;
+    const found =
+      names.length === 1
+        ? await rooms.find({ _id: only! }).toArray()
+        : await rooms.find({ _id: { $in: names } }).toArray();
+    return new Map(found.map((doc) => [doc._id, roomOf(doc)]));
+  };
+
+  const calls: RoomCalls = {
+    find: (names) =>
+      call(async () => {
+        const found = names.length === 0 ? new Map<string, RoomRecord>() : await findAll([...new Set(names)]);
+        return names.map((name) => found.get(name) ?? null);
+      }),
+    create: (room) =>
+      call(async () => {
+        const { name, ...rest } = room;
+        for (;;) {
+          try {
+            await rooms.insertOne({ _id: name, rev: 1, ...rest });
+            return { room, created: true };
+          } catch (error) {
+            if (!isDuplicate(error)) throw error;
+          }
+          const there = await rooms.findOne({ _id: name }, { readConcern: { level: "local" } });
+          // The same key is ours: the driver repeated an insert whose answer was lost.
+          if (there !== null) return { room: roomOf(there), created: there.key === room.key };
+        }
+      }),
+    change: (name, changes) =>
+      call(async () => {
+        let after: RoomRecord | null = null;
+        await decide(rooms, name, (before) => {
+          if (before === null) {
+            after = null;
+            return "keep";
+          }
+          const { _id, rev, ...rest } = before;
+          const next = { ...rest, ...changes, version: rest.version + 1 };
+          after = { name, ...next };
+          return next;
+        });
+        return after;
+      }),
+    list: ({ after, limit }) =>
+      call(async () => {
+        const found = await rooms
+          .find(after === null ? {} : { _id: { $gt: after } })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(roomOf);
+      }),
+    withRetention: () =>
+      call(async () => {
+        const ruled = [{ retentionMs: { $gt: 0 } }, { retentionEntries: { $gt: 0 } }];
+        return (await rooms.find({ $or: ruled }).sort({ _id: 1 }).toArray()).map(roomOf);
+      }),
+  };
+
+  return {
+    calls,
+    rooms,
+    byKeys: async (keys: number[]): Promise<Map<number, RoomRecord>> => {
+      const found = keys.length === 0 ? [] : await rooms.find({ key: { $in: keys } }).toArray();
+      return new Map(found.map((doc) => [doc.key, roomOf(doc)]));
+    },
+    byKey: (key: number): Promise<WithId<RoomDoc> | null> => rooms.findOne({ key }),
+  };
+}
+
+export type MongoRooms = ReturnType<typeof mongoRooms>;

@@ -1,0 +1,133 @@
+import type { Db, Document, IndexDescription, MongoServerError } from "mongodb";
+import { isDuplicate, type MongoConnection } from "./connection.ts";
+import { codes } from "./errors.ts";
+
+/** Grows with each change of what is below; a store that a newer Parley made is refused. */
+const version = 1;
+
+interface CollectionSchema {
+  /** BSON types of the fields that each document has. */
+  required: Record<string, string | string[]>;
+  indexes: IndexDescription[];
+}
+
+const number = ["int", "long", "double"];
+
+const segments: CollectionSchema = {
+  required: {
+    ...{ _id: "string", key: number, writer: "string", rev: number, from: number, last: number, count: number },
+    ...{ maxAtMs: number, ids: "array", senders: "array", facts: "string", bodies: "array" },
+  },
+  indexes: [
+    // Of the room and each of the ids: a repeated clientMessageId is refused by the server.
+    { name: "ids", key: { key: 1, ids: 1 }, unique: true },
+    { name: "senders", key: { key: 1, senders: 1, last: 1 } },
+    { name: "edits", key: { key: 1, edits: 1 }, partialFilterExpression: { edits: { $exists: true } } },
+    { name: "redact", key: { redact: 1 }, partialFilterExpression: { redact: { $exists: true } } },
+    { name: "ends", key: { expireAt: 1 }, expireAfterSeconds: 0 },
+  ],
+};
+
+const collections: Record<string, CollectionSchema> = {
+  log: segments,
+  rooms: {
+    required: {
+      ...{ _id: "string", key: number, visibility: "string", closed: "bool", receipts: "bool", createdAtMs: number },
+      ...{ version: number, rev: number },
+    },
+    indexes: [
+      { name: "key", key: { key: 1 } },
+      { name: "retentionMs", key: { retentionMs: 1 }, partialFilterExpression: { retentionMs: { $gt: 0 } } },
+      {
+        name: "retentionEntries",
+        key: { retentionEntries: 1 },
+        partialFilterExpression: { retentionEntries: { $gt: 0 } },
+      },
+    ],
+  },
+  members: {
+    required: {
+      ...{ _id: "string", key: number, room: "string", user: "string", role: "string", member: "bool" },
+      ...{
+        mutedUntilMs: number,
+        banned: "bool",
+        joinedAtMs: number,
+        lastRead: number,
+        lastReadCount: number,
+        rev: number,
+      },
+    },
+    indexes: [
+      { name: "room", key: { key: 1, member: 1, user: 1 } },
+      { name: "user", key: { user: 1, member: 1, room: 1 } },
+    ],
+  },
+  users: {
+    required: { _id: "string", name: "string", guest: "bool", createdAtMs: number, lastSeenAtMs: number, rev: number },
+    indexes: [{ name: "guests", key: { lastSeenAtMs: 1, _id: 1 }, partialFilterExpression: { guest: true } }],
+  },
+  removals: { required: { _id: "string", kind: "string", atMs: number }, indexes: [] },
+};
+
+const isCode = (error: unknown, ...wanted: number[]): boolean =>
+  wanted.includes(Number((error as MongoServerError | null)?.code));
+
+function validatorOf({ required }: CollectionSchema): Document {
+  const properties = Object.entries(required).map(([field, bsonType]) => [field, { bsonType }]);
+  return {
+    $jsonSchema: { bsonType: "object", required: Object.keys(required), properties: Object.fromEntries(properties) },
+  };
+}
+
+async function makeCollection(db: Db, name: string, schema: CollectionSchema): Promise<void> {
+  const validator = validatorOf(schema);
+  try {
+    await db.createCollection(name, { validator });
+  } catch (error) {
+    if (isCode(error, codes.namespaceExists)) await db.command({ collMod: name, validator });
+    // Some servers check no documents: the adapter writes no wrong ones.
+    else if (isCode(error, codes.notImplemented)) await makeBareCollection(db, name);
+    else throw error;
+  }
+}
+
+async function makeBareCollection(db: Db, name: string): Promise<void> {
+  try {
+    await db.createCollection(name);
+  } catch (error) {
+    if (!isCode(error, codes.namespaceExists)) throw error;
+  }
+}
+
+/** What the server has no such index for is found without, and removed by the sweeper. */
+async function makeIndex(db: Db, name: string, index: IndexDescription): Promise<void> {
+  try {
+    await db.collection(name).createIndexes([index]);
+  } catch (error) {
+    if (!isCode(error, codes.notImplemented)) throw error;
+  }
+}
+
+/** Brings the database to this version's schema. Each step may be taken twice, or by several workers at once. */
+export async function migrate({ db, collection, capabilities }: MongoConnection): Promise<void> {
+  const meta = collection<{ _id: string; version?: number; n?: number }>("meta");
+  const there = (await meta.findOne({ _id: "schema" }))?.version ?? 0;
+  if (there > version) {
+    throw new Error(
+      `The store "${db.databaseName}" has schema ${there}, this Parley knows up to ${version}: run the newer Parley that made it`,
+    );
+  }
+  if (there === version) return;
+  for (const [name, schema] of Object.entries(collections)) {
+    // A log spread over many collections lives by their `_id` alone, and each is made by its first segment.
+    if (name === "log" && capabilities.logCollections > 1) continue;
+    await makeCollection(db, name, schema);
+    for (const index of schema.indexes) await makeIndex(db, name, index);
+  }
+  try {
+    await meta.updateOne({ _id: "schema" }, { $max: { version } }, { upsert: true });
+  } catch (error) {
+    // Another worker made it.
+    if (!isDuplicate(error)) throw error;
+  }
+}

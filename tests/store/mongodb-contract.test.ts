@@ -1,0 +1,24 @@
+import { randomUUID } from "node:crypto";
+import { after, test } from "node:test";
+import { openStore } from "@parley/store";
+import { storeContract } from "@parley/store/contract";
+import { startTestMongodb, whyNoMongodb } from "../support/start-mongodb.ts";
+
+const missing = await whyNoMongodb();
+
+if (missing !== null) {
+  test("store contract: MongoDB", { skip: missing }, () => {});
+} else {
+  const server = await startTestMongodb({ after });
+  storeContract(`MongoDB on ${server.description}`, async () => {
+    const url = `${server.url}/contract-${randomUUID()}`;
+    const [store, second] = await Promise.all([openStore(url), openStore(url)]);
+    return {
+      store,
+      second,
+      async close() {
+        await Promise.all([store.close(), second.close()]);
+      },
+    };
+  });
+}
