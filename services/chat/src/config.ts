@@ -2,7 +2,10 @@ import { commonSettings, readSettings, Type } from "@parley/service-kit";
 
 export const chatSettings = Type.Object({
   ...commonSettings,
-  STORE_URL: Type.String({ minLength: 1, description: "where messages live: sqlite:/absolute/path.db" }),
+  STORE_URL: Type.String({
+    minLength: 1,
+    description: "where messages live: sqlite:/absolute/path.db or mongodb://host/database",
+  }),
   ROOMS_BY_USE: Type.Boolean({ default: true, description: "joining or sending to an absent room makes it, public" }),
   ANNOUNCE_MEMBERS_MAX: Type.Integer({
     default: 200,

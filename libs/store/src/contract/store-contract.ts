@@ -18,10 +18,16 @@ export type OpenContractStore = () => Promise<{ store: Store; second: Store; clo
 export interface ContractStores {
   readonly store: Store;
   readonly second: Store;
+  /** Each read goes through all that there is (FerretDB 1): some tests then ask for larger pages. */
+  readonly scans: boolean;
+}
+
+export interface ContractOptions {
+  scans?: boolean;
 }
 
 /** Registers the tests which every adapter must pass. All of them share one place, with keys and names of their own. */
-export function storeContract(name: string, open: OpenContractStore): void {
+export function storeContract(name: string, open: OpenContractStore, options: ContractOptions = {}): void {
   describe(`store contract: ${name}`, () => {
     let opened: Awaited<ReturnType<OpenContractStore>>;
     before(async () => {
@@ -35,6 +41,7 @@ export function storeContract(name: string, open: OpenContractStore): void {
       get second() {
         return opened.second;
       },
+      scans: options.scans ?? false,
     };
     logContract(stores);
     logModelContract(stores);
