@@ -2,11 +2,15 @@ import type { Store } from "../store.ts";
 import { connectMongo, isDuplicate, type MongoOptions } from "./connection.ts";
 import { mongoLog } from "./log.ts";
 import { mongoMembers } from "./members.ts";
+import { mongoNotifications } from "./notifications.ts";
 import { recordsOf } from "./records.ts";
 import { mongoRemovals } from "./removals.ts";
 import { mongoRooms } from "./rooms.ts";
 import { migrate } from "./schema.ts";
 import { segmentsOf } from "./segments.ts";
+import { mongoSms } from "./sms.ts";
+import { mongoTickets } from "./tickets.ts";
+import { mongoTimers } from "./timers.ts";
 import { mongoUsers } from "./users.ts";
 
 /** Several workers sweep; each now and then, so that not all do at once. */
@@ -27,7 +31,8 @@ export async function openMongoStore(url: string, options: MongoOptions = {}): P
   const roomExists = async (key: number): Promise<boolean> => (await rooms.byKey(key)) !== null;
   const log = mongoLog({ connection, segments, records, roomExists });
   const members = mongoMembers({ connection, records, rooms, segments });
-  const removals = mongoRemovals(connection, log);
+  const timers = mongoTimers(connection, records, rooms);
+  const removals = mongoRemovals({ connection, log, removeTimer: timers.remove });
   const users = mongoUsers({ connection, records, removeGuests: removals.removeGuests });
   const meta = connection.collection<{ _id: string; n: number }>("meta");
 
@@ -48,6 +53,10 @@ export async function openMongoStore(url: string, options: MongoOptions = {}): P
     log: log.log,
     rooms: { ...rooms.calls, ...members.calls, delete: removals.deleteRoom },
     users,
+    notifications: mongoNotifications(connection, records),
+    sms: mongoSms(connection, records),
+    tickets: mongoTickets(connection, records),
+    timers: timers.store,
     ping: () =>
       connection.call(async () => {
         try {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Collection, Filter, OptionalUnlessRequiredId, UpdateFilter, WithId, WithoutId } from "mongodb";
 import { isDuplicate, type MongoConnection } from "./connection.ts";
 
-/** A document that changes; `rev` grows with each change. */
+/** A document that is changed by `decide`; `rev` grows with each change. */
 export interface Revised {
   _id: string;
   rev: number;
@@ -51,20 +51,33 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
     }
   }
 
-  const alone = <T>(of: Collection<never>, id: string, work: () => Promise<T>): Promise<T> =>
+  /** Runs `work`, which changes this one document by one update, alone where the server does not see to that itself. */
+  const alone = <T>(of: { collectionName: string }, id: string, work: () => Promise<T>): Promise<T> =>
     capabilities.atomicUpdates ? work() : locked(`${of.collectionName}:${id}`, work);
 
+  /** One update of one document, by operators; answers the document as it is then, or null where none matched. */
+  const update = <Doc extends { _id: string }>(
+    of: Collection<Doc>,
+    _id: string,
+    filter: Filter<Doc>,
+    change: UpdateFilter<Doc>,
+  ): Promise<WithId<Doc> | null> =>
+    alone(of, _id, () => of.findOneAndUpdate({ ...filter, _id } as Filter<Doc>, change, { returnDocument: "after" }));
+
   return {
-    /** One update of one document, by operators; answers the document as it is then, or null where none matched. */
-    update<Doc extends Revised>(
+    alone,
+    update,
+
+    /** Updates each document that matches; answers how many. */
+    async updateAll<Doc extends { _id: string }>(
       of: Collection<Doc>,
-      _id: string,
       filter: Filter<Doc>,
-      update: UpdateFilter<Doc>,
-    ): Promise<WithId<Doc> | null> {
-      return alone(of as unknown as Collection<never>, _id, () =>
-        of.findOneAndUpdate({ ...filter, _id } as Filter<Doc>, update, { returnDocument: "after" }),
-      );
+      change: UpdateFilter<Doc>,
+    ): Promise<number> {
+      if (capabilities.atomicUpdates) return (await of.updateMany(filter, change)).modifiedCount;
+      const found = await of.find(filter, { projection: { _id: 1 } }).toArray();
+      const changed = await Promise.all(found.map(({ _id }) => update(of, String(_id), filter, change)));
+      return changed.filter((doc) => doc !== null).length;
     },
 
     /** Reads a document, decides, and writes unless somebody else did meanwhile: then again. Answers what was there. */
@@ -73,7 +86,7 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
       _id: string,
       decision: (before: WithId<Doc> | null) => Decision<Doc>,
     ): Promise<WithId<Doc> | null> {
-      return alone(of as unknown as Collection<never>, _id, async () => {
+      return alone(of, _id, async () => {
         for (;;) {
           const before = await of.findOne({ _id } as Filter<Doc>);
           const next = decision(before);

@@ -17,7 +17,14 @@ type Removal = { _id: string; atMs: number } & (
 /** So old a removal was left by somebody who is gone. */
 const leftAfterMs = 30_000;
 
-export function mongoRemovals({ collection, call }: MongoConnection, log: MongoLog) {
+export interface RemovalsDeps {
+  connection: MongoConnection;
+  log: MongoLog;
+  removeTimer(room: string, key: number): Promise<void>;
+}
+
+export function mongoRemovals({ connection, log, removeTimer }: RemovalsDeps) {
+  const { collection, call } = connection;
   const removals = collection<Removal>("removals");
   const rooms = collection<RoomDoc>("rooms");
   const members = collection<MemberDoc>("members");
@@ -28,6 +35,7 @@ export function mongoRemovals({ collection, call }: MongoConnection, log: MongoL
     const { deletedCount } = await rooms.deleteOne({ _id: name, key });
     await log.end(key);
     await members.deleteMany({ key });
+    await removeTimer(name, key);
     return deletedCount === 1;
   }
 

@@ -66,6 +66,63 @@ const collections: Record<string, CollectionSchema> = {
     required: { _id: "string", name: "string", guest: "bool", createdAtMs: number, lastSeenAtMs: number, rev: number },
     indexes: [{ name: "guests", key: { lastSeenAtMs: 1, _id: 1 }, partialFilterExpression: { guest: true } }],
   },
+  timers: {
+    required: {
+      ...{ _id: "string", key: number, partition: number, state: "string", durationMs: number, remainingMs: number },
+      ...{ settings: "string", version: number },
+    },
+    indexes: [
+      { name: "running", key: { partition: 1, endsAtMs: 1 }, partialFilterExpression: { endsAtMs: { $gte: 0 } } },
+      { name: "ended", key: { partition: 1, endedAtMs: 1 }, partialFilterExpression: { endedAtMs: { $gte: 0 } } },
+    ],
+  },
+  tickets: {
+    required: {
+      ...{ _id: "string", asker: "string", subject: "string", status: "string", openedAtMs: number },
+      ...{ changedAtMs: number, version: number },
+    },
+    indexes: [
+      { name: "status", key: { status: 1, _id: 1 } },
+      { name: "asker", key: { asker: 1, status: 1, _id: 1 } },
+      { name: "changed", key: { changedAtMs: 1, _id: 1 } },
+    ],
+  },
+  notifications: {
+    required: {
+      ...{ _id: "string", user: "string", kind: "string", title: "string", body: "string", dedupeKey: "string" },
+      ...{ status: "string", plan: "string", count: number, createdAtMs: number, version: number },
+    },
+    indexes: [
+      { name: "dedupeKey", key: { user: 1, dedupeKey: 1 }, unique: true },
+      { name: "list", key: { user: 1, position: 1 }, partialFilterExpression: { position: { $type: "string" } } },
+      { name: "kind", key: { user: 1, kind: 1, status: 1, _id: 1 } },
+      { name: "status", key: { status: 1 } },
+      { name: "due", key: { dueAtMs: 1, _id: 1 }, partialFilterExpression: { dueAtMs: { $gte: 0 } } },
+      { name: "created", key: { createdAtMs: 1 } },
+    ],
+  },
+  preferences: {
+    required: { _id: "string", body: "string", rev: number },
+    indexes: [{ name: "phone", key: { phone: 1, _id: 1 }, partialFilterExpression: { phone: { $type: "string" } } }],
+  },
+  sms: {
+    required: {
+      ...{ _id: "string", to: "string", text: "string", kind: "string", idempotencyKey: "string", digest: "string" },
+      ...{ status: "string", attempts: number, createdAtMs: number, updatedAtMs: number, version: number },
+    },
+    indexes: [
+      { name: "idempotencyKey", key: { idempotencyKey: 1 }, unique: true },
+      { name: "status", key: { status: 1, _id: 1 } },
+      {
+        ...{ name: "providerId", key: { provider: 1, providerId: 1 } },
+        partialFilterExpression: { providerId: { $type: "string" } },
+      },
+      { name: "due", key: { dueAtMs: 1, _id: 1 }, partialFilterExpression: { dueAtMs: { $gte: 0 } } },
+      { name: "to", key: { to: 1, createdAtMs: 1 } },
+      { name: "created", key: { createdAtMs: 1 } },
+    ],
+  },
+  smsOptOuts: { required: { _id: "string", atMs: number }, indexes: [] },
   removals: { required: { _id: "string", kind: "string", atMs: number }, indexes: [] },
 };
 

@@ -21,6 +21,20 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
 
   return {
     put: ({ id, ...rest }) => call(async () => void (await records.decide(users, id, () => rest))),
+    create: (user) =>
+      call(async () => {
+        const { id, ...rest } = user;
+        const there = await records.decide(users, id, (before) => (before === null ? rest : "keep"));
+        return { user: there === null ? user : userOf(there), created: there === null };
+      }),
+    change: (id, changes) =>
+      call(async () => {
+        const changed = await records.update(users, id, {}, {
+          $set: changes,
+          $inc: { rev: 1 },
+        } as UpdateFilter<UserDoc>);
+        return changed === null ? null : userOf(changed);
+      }),
     find: (ids) =>
       call(async () => {
         const [only] = ids;
@@ -35,7 +49,7 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
       call(async () => {
         const older = { lastSeenAtMs: { $lt: atMs } } as Filter<UserDoc>;
         const seen = { $set: { lastSeenAtMs: atMs }, $inc: { rev: 1 } } as UpdateFilter<UserDoc>;
-        await Promise.all(ids.map((id) => records.update(users, id, older, seen)));
+        await records.updateAll(users, { ...older, _id: { $in: ids } } as Filter<UserDoc>, seen);
       }),
     removeStaleGuests: (beforeMs, limit) =>
       call(async () => {
