@@ -119,6 +119,7 @@ test("[P1] [P3] whatever comes, drops, dies and returns, on several nodes: Redis
         directory: dies ? failing : directory,
         users: noStore,
         publish: hear,
+        now: () => clock.nowMs,
         onError: () => {},
       });
       for (const shard of await endGraces(directory)) teller.schedule(shard);

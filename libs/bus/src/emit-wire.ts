@@ -29,9 +29,6 @@ export interface EmitReport {
 
 export type EmitAnswer = { ok: true; report: EmitReport } | { ok: false; code: ErrorCode; error: string };
 
-/** Most ids in one request. */
-export const emitUsersMax = 1_000;
-
 const timeoutMs = 3_000;
 
 /**

@@ -2,5 +2,7 @@
 export type GatewayOrder =
   /** A frame for every session of these users, but for one session. */
   | { order: "users"; users: string[]; frame: string; exceptSession?: string }
+  /** A frame for every session there is. */
+  | { order: "all"; frame: string }
   /** A user became a member of a room, or ceased to be: whom to tell of unread messages. */
   | { order: "membership"; user: string; room: string; member: boolean };

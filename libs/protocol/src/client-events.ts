@@ -8,8 +8,10 @@ import {
   checkRoomName,
   checkSeq,
   checkText,
+  checkUserId,
   utf8Bytes,
 } from "./names.ts";
+import { type Status, serverEventNames, statuses } from "./server-events.ts";
 
 export interface Resume {
   room: string;
@@ -41,7 +43,10 @@ export type ClientEvent =
   | { event: "History"; room: string; before: number | null; after: number | null; limit: number }
   | { event: "MarkRead"; room: string; seq: number }
   | { event: "Rooms"; next: string | null }
-  | { event: "Typing"; room: string; typing: boolean };
+  | { event: "Typing"; room: string; typing: boolean }
+  | Emit
+  | { event: "ActiveUsers"; room: string | null; next: string | null; limit: number }
+  | { event: "SetStatus"; status: Status; text: string };
 
 export interface SendMessage {
   event: "SendMessage";
@@ -62,6 +67,15 @@ export interface Amend {
   text: string | null;
   emoji: string | null;
   remove: boolean;
+}
+
+/** An event of the application's own. */
+export interface Emit {
+  event: "Emit";
+  to: { room: string } | { users: string[] } | { all: true };
+  name: string;
+  /** JSON text of any value. */
+  dataJson: string;
 }
 
 export type ClientEventName = ClientEvent["event"];
@@ -169,6 +183,57 @@ function readHistory(fields: Fields): ClientEvent {
   return { event: "History", room, before, after, limit: Math.min(limit, limits.entriesPerAnswer) };
 }
 
+/** Names that Socket.IO's clients take for their own. */
+const socketIoNames = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/** Name of an event of the application's own: none that the protocol, or Socket.IO, uses. */
+export function checkEventName(value: unknown): string {
+  const name = checkName(value, "event", limits.eventNameChars);
+  const taken = decoderOf.has(name) || (serverEventNames as readonly string[]).includes(name) || name === "Reply";
+  if (taken || socketIoNames.includes(name))
+    throw new Refusal("bad_request", `event must not be ${name}: the protocol uses this name`);
+  return name;
+}
+
+function readEmit(fields: Fields): Emit {
+  const given = [fields.room, fields.users, fields.all].filter((value) => value !== undefined && value !== null);
+  if (given.length !== 1) throw new Refusal("bad_request", "give one of room, users or all:true");
+  const name = checkEventName(fields.event);
+  const dataJson = fields.data === undefined ? "null" : carriedJson(fields.data, "data");
+  const { users, all } = fields;
+  if (users !== undefined && users !== null) {
+    if (!Array.isArray(users) || users.length === 0)
+      throw new Refusal("bad_request", "users must be a list of ids of users, one at least");
+    if (users.length > limits.emitUsers)
+      throw new Refusal("too_large", `users may name ${limits.emitUsers} at most, these are ${users.length}`);
+    const ids = new Set(users.map((id, i) => checkUserId(id, `users[${i}]`)));
+    return { event: "Emit", to: { users: [...ids] }, name, dataJson };
+  }
+  if (all !== undefined && all !== null) {
+    if (all !== true) throw new Refusal("bad_request", "all must be true, or left out");
+    return { event: "Emit", to: { all }, name, dataJson };
+  }
+  return { event: "Emit", to: { room: checkRoomName(fields.room) }, name, dataJson };
+}
+
+function readActiveUsers(fields: Fields): ClientEvent {
+  const limit = optional(fields.limit, (value) => checkSeq(value, "limit", 1)) ?? 50;
+  return {
+    event: "ActiveUsers",
+    room: optional(fields.room, checkRoomName),
+    next: optional(fields.next, (value) => checkName(value, "next", limits.tokenChars)),
+    limit: Math.min(limit, limits.usersPerPage),
+  };
+}
+
+function readSetStatus(fields: Fields): ClientEvent {
+  const status = statuses.find((each) => each === fields.status);
+  if (!status) throw new Refusal("bad_request", `status must be one of ${statuses.join(", ")}`);
+  const { text } = fields;
+  const has = text !== undefined && text !== null && text !== "";
+  return { event: "SetStatus", status, text: has ? checkName(text, "text", limits.statusTextChars) : "" };
+}
+
 const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } = {
   Register: readRegister,
   Unregister: () => ({ event: "Unregister" }),
@@ -192,6 +257,9 @@ const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } =
     room: checkRoomName(fields.room),
     typing: checkBoolean(fields.typing, "typing"),
   }),
+  Emit: readEmit,
+  ActiveUsers: readActiveUsers,
+  SetStatus: readSetStatus,
 };
 
 export const clientEventNames = Object.keys(decoders) as ClientEventName[];

@@ -12,6 +12,11 @@ export const limits = {
   infoBytes: 4 * 1024,
   clientMessageIdChars: 64,
   emojiChars: 32,
+  eventNameChars: 64,
+  statusTextChars: 128,
+  usersPerPage: 200,
+  /** Users that one Emit may name. */
+  emitUsers: 1_000,
   tokenChars: 8 * 1024,
   roomsPerSession: 500,
   /** Most entries in one answer: `missed`, and a page of `History`. */

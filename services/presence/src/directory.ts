@@ -46,14 +46,14 @@ export interface StoredSession {
 
 export interface Directory {
   put(node: string, report: SessionReport): Promise<boolean>;
-  /** `graceMs` as set unless it is 0. Both answer whether there is something to tell. */
+  /** Both answer whether there is something to tell. */
   end(end: SessionEnd): Promise<boolean>;
   /** How many sessions of the node there are in the shard, and the sum of their hashes. */
   sumOf(node: string, shard: number): Promise<{ count: number; sum: number }>;
   /** All of the node's sessions in the shard. */
   sessionsOfNode(node: string, shard: number): Promise<{ session: string; hash: number; user: string }[]>;
   /** Ends sessions of which only the user's id is known, as when their node died. */
-  endKnown(sessions: { session: string; user: string }[], graceMs: number): Promise<boolean>;
+  endKnown(sessions: { session: string; user: string }[], atOnce: boolean): Promise<boolean>;
   renewLease(node: string): Promise<void>;
   hasLease(node: string): Promise<boolean>;
   nodesIn(shard: number): Promise<string[]>;
@@ -116,12 +116,12 @@ export function createDirectory({ connection, graceMs, leaseMs, now }: Directory
         return { session, hash: Number(value.slice(0, space)), user: value.slice(space + 1) };
       });
     },
-    async endKnown(sessions, grace) {
+    async endKnown(sessions, atOnce) {
       let anything = false;
       for (let i = 0; i < sessions.length; i += perPipeline) {
         const ends = sessions
           .slice(i, i + perPipeline)
-          .map(({ session, user }) => endOne({ id: user, name: "", guest: false }, session, grace));
+          .map(({ session, user }) => endOne({ id: user, name: "", guest: false }, session, atOnce ? 0 : graceMs));
         if ((await Promise.all(ends)).includes(1)) anything = true;
       }
       return anything;

@@ -82,5 +82,5 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 
 /** A dead node's sessions end without grace: it has been silent for longer. Answers whether there is something to tell. */
 export async function endNode(directory: Directory, node: string, shard: number): Promise<boolean> {
-  return directory.endKnown(await directory.sessionsOfNode(node, shard), 0);
+  return directory.endKnown(await directory.sessionsOfNode(node, shard), true);
 }

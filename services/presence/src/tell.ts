@@ -7,8 +7,9 @@ import { recordsOf, viewOf } from "./user-view.ts";
 export interface TellerOptions {
   directory: Directory;
   users: UserStore;
-  /** Hands changes to all gateways, in their order. */
-  publish: (changes: PresenceChange[]) => void;
+  /** Hands changes to all gateways. */
+  publish: (changes: PresenceChange[]) => void | Promise<void>;
+  now: () => number;
   onError: (error: unknown, what: string) => void;
   gatherMs?: number;
 }
@@ -35,23 +36,26 @@ export function changeOf({ told, status, same }: Pick<Untold, "told" | "status" 
 }
 
 export function createTeller(options: TellerOptions): Teller {
-  const { directory, users, publish, onError } = options;
+  const { directory, users, publish, now, onError } = options;
   const due = new Set<number>();
   const counts = { told: 0 };
   let timer: NodeJS.Timeout | null = null;
   let telling: Promise<void> = Promise.resolve();
 
-  const tellShard = async (shard: number) => {
-    const waiting = await directory.untold(shard, perShard);
-    if (waiting.length === perShard) schedule(shard);
-    if (waiting.length === 0) return;
+  const tellDue = async () => {
+    const shards = [...due];
+    due.clear();
+    const waiting = await Promise.all(shards.map((shard) => directory.untold(shard, perShard)));
+    for (const [i, shard] of shards.entries()) if (waiting[i]?.length === perShard) schedule(shard);
+    const all = waiting.flat();
+    if (all.length === 0) return;
     const records = await recordsOf(
       users,
-      waiting.map(({ user }) => user.id),
+      all.map(({ user }) => user.id),
     );
-    const changes = waiting.map(
+    const changes = all.map(
       (one, i): PresenceChange => ({
-        user: viewOf(one.user, { ...one, seenAtMs: one.status === "" ? one.seenAtMs : null }, records[i] ?? null),
+        user: viewOf(one.user, { ...one, seenAtMs: one.status === "" ? one.seenAtMs : now() }, records[i] ?? null),
         change: changeOf(one),
         rooms: one.rooms,
         entered: one.entered,
@@ -59,10 +63,10 @@ export function createTeller(options: TellerOptions): Teller {
     );
     // Told first, noted as told after it: a worker killed in between tells twice, and never not at all.
     const told = changes.filter(({ change, entered }) => change !== null || entered.length > 0);
-    if (told.length > 0) publish(told);
+    if (told.length > 0) await publish(told);
     counts.told += told.length;
-    await directory.markTold(shard, waiting);
-    await keepLastSeen(waiting.filter(({ status, told: before }) => status === "" && before !== ""));
+    await Promise.all(shards.map((shard, i) => directory.markTold(shard, waiting[i] ?? [])));
+    await keepLastSeen(all.filter(({ status, told: before }) => status === "" && before !== ""));
   };
 
   const keepLastSeen = async (gone: Untold[]) => {
@@ -75,24 +79,14 @@ export function createTeller(options: TellerOptions): Teller {
         .catch((error) => onError(error, "when users were last seen could not be kept"));
   };
 
-  const tellDue = async () => {
-    const shards = [...due];
-    due.clear();
-    await Promise.all(
-      shards.map((shard) =>
-        tellShard(shard).catch((error) => {
-          // The next sweep finds it again.
-          onError(error, "changes of presence could not be told");
-        }),
-      ),
-    );
-  };
-
   const flush = () => {
     if (timer) clearTimeout(timer);
     timer = null;
     // One after the other: what was read later is told later.
-    telling = telling.then(tellDue);
+    telling = telling.then(tellDue).catch((error) => {
+      // The next sweep finds them again.
+      onError(error, "changes of presence could not be told");
+    });
     return telling;
   };
 

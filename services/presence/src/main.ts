@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { connectBus } from "@parley/bus";
+import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { openStore } from "@parley/store";
+import { readPresenceConfig } from "./config.ts";
+import { connectRedis } from "./connect-redis.ts";
+import { createPresenceApi } from "./internal-api.ts";
+import { startPresence } from "./presence.ts";
+import { version } from "./version.ts";
+
+await runService(async (lifecycle) => {
+  const config = readPresenceConfig();
+  const logger = createLogger({ service: "presence", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const metrics = createMetrics({ service: "presence", version, logger });
+  const bus = await connectBus({ url: config.NATS_URL, name: `presence-${config.INSTANCE}` });
+  lifecycle.onStop("bus", () => bus.close());
+  const store = await openStore(config.STORE_URL);
+  lifecycle.onStop("store", () => store.close());
+  const connection = connectRedis({
+    url: config.REDIS_URL,
+    onError: (error) => logger.warn({ err: error }, "Redis can't be reached: presence is frozen"),
+  });
+  lifecycle.onStop("Redis", () => connection.close());
+  const presence = await startPresence({
+    bus,
+    store,
+    connection,
+    logger,
+    metrics,
+    version,
+    // A name of its own for every life: a restarted worker is another one to those who ask.
+    worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
+    graceMs: config.GRACE_MS,
+    leaseMs: config.LEASE_MS,
+  });
+  lifecycle.onStop("presence", () => presence.stop());
+  const api = await createPresenceApi({ presence, logger, token: config.INTERNAL_TOKEN, version });
+  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
+  lifecycle.onStop("internal API", () => api.close());
+  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
+  lifecycle.onStop("metrics", () => scraped.close());
+  logger.info({ api: api.addresses()[0], metricsPort: scraped.port }, "presence worker ready");
+  return { logger, parentPipe: config.PARENT_PIPE };
+});
