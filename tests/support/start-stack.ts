@@ -6,6 +6,8 @@ import { tempDir } from "./temp-dir.ts";
 export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "loadTest" | "services"> {
   gateways?: number;
   chat?: number;
+  /** Presence workers, and Redis with them: none unless told. */
+  presence?: number;
 }
 
 /** A whole Parley for one test, on ports of its own, with an empty store. */
@@ -36,7 +38,7 @@ const shownLines = 60;
 
 /** Starts real processes and resolves when all are ready; ends with the test, whose failure shows their last lines. */
 export async function startTestStack(teardown: Teardown, options: TestStackOptions = {}): Promise<TestStack> {
-  const { gateways = 2, chat = 2, drainMs = 300, ...rest } = options;
+  const { gateways = 2, chat = 2, presence = 0, drainMs = 300, ...rest } = options;
   const stateDir = tempDir(teardown);
   const lines: string[] = [];
   const keep = (line: string) => {
@@ -45,7 +47,7 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
   };
   const stack = await startStack({
     ...rest,
-    ...{ checkoutDir, stateDir, drainMs, anyPorts: true, instances: { gateway: gateways, chat } },
+    ...{ checkoutDir, stateDir, drainMs, anyPorts: true, instances: { gateway: gateways, chat, presence } },
     announce: (line) => keep(`launcher: ${line}`),
     onLine: (title, line) => keep(`${title}: ${line}`),
   });

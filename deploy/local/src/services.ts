@@ -41,4 +41,13 @@ export const services: readonly ServiceDefinition[] = [
     needs: ["nats"],
     usesStore: true,
   },
+  {
+    name: "presence",
+    entry: "services/presence/src/main.ts",
+    flag: "presence",
+    instances: 1,
+    internalPort: 9300,
+    needs: ["nats", "redis"],
+    usesStore: true,
+  },
 ];

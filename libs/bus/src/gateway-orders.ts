@@ -4,5 +4,7 @@ export type GatewayOrder =
   | { order: "users"; users: string[]; frame: string; exceptSession?: string }
   /** A frame for every session there is. */
   | { order: "all"; frame: string }
+  /** All sessions of the user are closed. */
+  | { order: "disconnect"; user: string }
   /** A user became a member of a room, or ceased to be: whom to tell of unread messages. */
   | { order: "membership"; user: string; room: string; member: boolean };

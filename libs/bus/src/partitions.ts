@@ -2,7 +2,7 @@
 export const partitionCount = 256;
 
 /** FNV-1a over UTF-16 units, with a last mixing so that the low bits are good: the same in every process. */
-function hash(text: string, seed = 0x811c9dc5): number {
+export function hashText(text: string, seed = 0x811c9dc5): number {
   let h = seed;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -10,7 +10,7 @@ function hash(text: string, seed = 0x811c9dc5): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-export const partitionOf = (name: string): number => hash(name) % partitionCount;
+export const partitionOf = (name: string): number => hashText(name) % partitionCount;
 
 /**
  * Rendezvous hashing: every partition goes to the worker with the highest score for it, so that a worker that comes or goes
@@ -18,12 +18,12 @@ export const partitionOf = (name: string): number => hash(name) % partitionCount
  */
 export function ownersOf(workers: Iterable<string>): (string | null)[] {
   const living = [...workers].sort();
-  const seeds = living.map((worker) => hash(worker));
+  const seeds = living.map((worker) => hashText(worker));
   return Array.from({ length: partitionCount }, (_, partition) => {
     let best: string | null = null;
     let bestScore = -1;
     for (let i = 0; i < living.length; i++) {
-      const score = hash(`p${partition}`, seeds[i]);
+      const score = hashText(`p${partition}`, seeds[i]);
       if (score > bestScore) {
         best = living[i] as string;
         bestScore = score;

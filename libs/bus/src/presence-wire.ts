@@ -44,6 +44,8 @@ export type PresenceRequest =
   | { kind: "compare"; node: string; shard: number; count: number; sum: number }
   /** All the node's sessions of the shard: others end. Answer json: the sessions to be reported anew. */
   | { kind: "match"; node: string; shard: number; sessions: [session: string, hash: number][] }
+  /** Answer json `{sessions}`: how many are in the room. */
+  | { kind: "count"; room: string }
   /** Answer json: ActivePage. */
   | { kind: "active"; room: string | null; next: string | null; limit: number };
 

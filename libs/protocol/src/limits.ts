@@ -33,6 +33,8 @@ export const limits = {
   registerWithinMs: 10_000,
   heartbeatMs: 20_000,
   idleTimeoutMs: 30_000,
+  /** No Heartbeat for so long makes a user away. */
+  awayAfterMs: 60_000,
   typingMs: 6_000,
 } as const;
 

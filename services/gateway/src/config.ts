@@ -26,6 +26,11 @@ export const gatewaySettings = Type.Object({
     description: "room of Socket.IO clients that joined none; empty: none",
   }),
   RAW_ROOMS: Type.Boolean({ default: true, description: "allow /raw/{room}, which asks nobody who they are" }),
+  PRESENCE_ALL_MAX: Type.Integer({
+    default: 1_000,
+    minimum: 0,
+    description: "from so many users online on, nobody hears of everyone's presence, but of those in the same rooms",
+  }),
   LOAD_TEST: Type.Boolean({ default: false, description: "lift the limits per session and per address" }),
 });
 

@@ -14,7 +14,11 @@ import {
   type ChatRequest,
   createRequester,
   decodeChatAnswer,
+  decodeJsonAnswer,
   encodeChatRequest,
+  encodeJsonRequest,
+  type JsonAnswer,
+  type PresenceRequest,
   partitionOf,
   Unanswered,
   watchWorkers,
@@ -29,12 +33,16 @@ import { createHub, type HubCounts, type HubRoom } from "./hub.ts";
 import { createOrigins } from "./origins.ts";
 import { loadPage } from "./page.ts";
 import { createPeople } from "./people.ts";
+import { createPresence } from "./presence.ts";
+import { createPresenceAudience } from "./presence-audience.ts";
+import { createPresenceReport } from "./presence-report.ts";
 import { createConnectionLimit } from "./rate-limit.ts";
 import { createRaw, createRawSeat } from "./raw.ts";
 import { createRelay } from "./relay.ts";
 import { createRoomListeners, type Listener } from "./room-listeners.ts";
 import type { Session, SessionEvents } from "./session.ts";
 import { createSocketIo } from "./socket-io.ts";
+import { createSpread } from "./spread.ts";
 import { createTyping } from "./typing.ts";
 import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom } from "./websocket.ts";
 
@@ -53,6 +61,8 @@ export interface GatewayOptions {
   /** Whose timer Socket.IO clients speak to before they joined a room; "" for none. */
   lobby?: string;
   rawRooms: boolean;
+  /** From so many online on, nobody hears of everyone. */
+  presenceAllMax: number;
   /** Lifts the limits per session and per address. */
   loadTest: boolean;
   webDir: string | undefined;
@@ -82,6 +92,8 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** Presence is worth no long wait: its reports are said again anyway. */
+const presenceGiveUpMs = 4_000;
 const unlimited = 1_000_000_000;
 const guestSeenEveryMs = 60 * 60 * 1000;
 
@@ -96,7 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
 
   const app = uws.App();
-  const asked = { chat: createTally() };
+  const asked = { chat: createTally(), presence: createTally() };
   const workers = watchWorkers(bus, "chat");
   const chat = createRequester<ChatRequest, ChatAnswer>({
     bus,
@@ -115,7 +127,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     publishToRoom(app, room, frame);
     listeners.publish(room, frame, except);
   };
-  const people = createPeople({ bus, ask, onError });
+  const spread = createSpread();
+  const people = createPeople({ bus, node, spread, ask, onError });
   const hub = createHub({
     bus,
     ask,
@@ -123,17 +136,46 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     publish,
     sessionById: people.byId,
     sessionsOf: people.sessionsOf,
+    onRooms: (session) => {
+      if (session.stage === "registered") report.changed(session);
+    },
   });
+  const presenceWorkers = watchWorkers(bus, "presence");
+  const presenceRequester = createRequester<PresenceRequest, JsonAnswer>({
+    bus,
+    service: "presence",
+    workers: presenceWorkers,
+    encode: encodeJsonRequest,
+    onDone: asked.presence.add,
+    decode: decodeJsonAnswer,
+    giveUpMs: presenceGiveUpMs,
+  });
+  const audience = createPresenceAudience({ bus, hub, people, spread, allMax: options.presenceAllMax, onError });
+  const report = createPresenceReport({
+    presence: presenceRequester,
+    node,
+    hasWorkers: () => presenceWorkers.owners()[0] !== null,
+    onFrozen: (frozen) => {
+      logger[frozen ? "warn" : "info"]({ frozen }, frozen ? "presence is frozen" : "presence is kept");
+      audience.tellFrozen(frozen);
+    },
+  });
+  const presence = createPresence({ bus, requester: presenceRequester, report });
   const typing = createTyping(bus);
   const relay = createRelay({
     chat,
     hub,
     people,
     typing,
+    presence,
     authenticate: options.authenticate,
     eventsPerSecond,
     eventsBurst,
-    onIdentified: (session) => void (session.credential?.expiresAtMs != null && withEnd.add(session)),
+    onIdentified: (session) => {
+      if (session.credential?.expiresAtMs != null) withEnd.add(session);
+      // Who they are may have changed: a guest who became a user.
+      if (session.stage === "registered") report.changed(session);
+    },
     onError,
   });
 
@@ -281,6 +323,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       }
       typing.sweep(nowMs);
     }, 500),
+    setInterval(() => presence.sweep(people.all(), performance.now()), 5_000),
     setInterval(() => tellSeen(goneGuests.size > 0 ? [...goneGuests] : []), 5_000),
     setInterval(() => tellSeen([...sessions].flatMap(({ user }) => (user?.guest ? [user.id] : []))), guestSeenEveryMs),
   ];
@@ -346,6 +389,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await bus.nc.flush().catch(() => {});
       fallback.close();
       socketIo.close();
+      report.close();
+      audience.close();
+      presenceRequester.close();
+      presenceWorkers.close();
       people.close();
       chat.close();
       workers.close();

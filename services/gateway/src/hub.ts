@@ -68,6 +68,8 @@ export interface HubOptions {
   sessionById: (id: string) => Session | undefined;
   /** A user's sessions on this node. */
   sessionsOf: (user: string) => Iterable<Session>;
+  /** The session listens to other rooms than before. */
+  onRooms?: (session: Session) => void;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -231,7 +233,7 @@ export function createHub(options: HubOptions): Hub {
   };
 
   const leave = (room: HubRoom, session: Session) => {
-    session.rooms.delete(room.name);
+    if (session.rooms.delete(room.name)) options.onRooms?.(session);
     if (!room.listeners.delete(session)) return;
     session.link.unlisten(room);
     if (room.waiting.length > 0) room.waiting = room.waiting.filter((waiting) => waiting.session !== session);
@@ -324,6 +326,7 @@ export function createHub(options: HubOptions): Hub {
       goOutEarly(room);
     }
     session.rooms.set(room.name, room);
+    options.onRooms?.(session);
     if (room.listeners.has(session)) return;
     room.listeners.add(session);
     session.link.flush();

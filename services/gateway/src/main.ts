@@ -24,6 +24,7 @@ await runService(async (lifecycle) => {
     allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
     lobby: config.LOBBY_ROOM,
     rawRooms: config.RAW_ROOMS,
+    presenceAllMax: config.PRESENCE_ALL_MAX,
     loadTest: config.LOAD_TEST,
     webDir: config.WEB_DIR,
   });

@@ -4,9 +4,12 @@ import type { Subscription } from "@nats-io/nats-core";
 import { type Bus, type ChatAnswer, type ChatAsk, type GatewayOrder, partitionOf, subjects } from "@parley/bus";
 import { roomEventFrame } from "./frames.ts";
 import type { Session } from "./session.ts";
+import type { Spread } from "./spread.ts";
 
 export interface PeopleOptions {
   bus: Bus;
+  node: string;
+  spread: Spread;
   ask: (partition: number, request: ChatAsk) => Promise<ChatAnswer>;
   onError: (error: unknown, what: string) => void;
 }
@@ -29,7 +32,7 @@ interface Person {
 
 const unreadPerRequest = 500;
 
-export function createPeople({ bus, ask, onError }: PeopleOptions): People {
+export function createPeople({ bus, node, spread, ask, onError }: PeopleOptions): People {
   const people = new Map<string, Person>();
   const byId = new Map<string, Session>();
   /** Members on this node, by room, whether they listen or not. */
@@ -100,11 +103,13 @@ export function createPeople({ bus, ask, onError }: PeopleOptions): People {
   const elsewhere = (user: string, room: string): Session[] =>
     [...(people.get(user)?.sessions ?? [])].filter((session) => !session.rooms.has(room));
 
-  const orders = bus.nc.subscribe(subjects.gateways(), {
-    callback: (error, msg) => {
-      if (!error) obey(msg.json<GatewayOrder>());
-    },
-  });
+  const orders = [subjects.gateways(), subjects.gateway(node)].map((subject) =>
+    bus.nc.subscribe(subject, {
+      callback: (error, msg) => {
+        if (!error) obey(msg.json<GatewayOrder>());
+      },
+    }),
+  );
 
   const obey = (order: GatewayOrder) => {
     if (order.order === "users") {
@@ -113,8 +118,13 @@ export function createPeople({ bus, ask, onError }: PeopleOptions): People {
           if (session.id !== order.exceptSession) session.link.send(order.frame);
       return;
     }
+    if (order.order === "all") return spread([...byId.values()], order.frame);
     const person = people.get(order.user);
     if (!person) return;
+    if (order.order === "disconnect") {
+      for (const session of person.sessions) session.link.close("removed");
+      return;
+    }
     if (order.member) {
       person.rooms.add(order.room);
       watch(order.room, order.user);
@@ -153,7 +163,7 @@ export function createPeople({ bus, ask, onError }: PeopleOptions): People {
     all: () => byId.values(),
     count: () => byId.size,
     close: () => {
-      orders.unsubscribe();
+      for (const subscription of orders) subscription.unsubscribe();
       for (const { subscription } of partitions.values()) subscription.unsubscribe();
     },
   };

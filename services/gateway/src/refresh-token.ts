@@ -17,8 +17,10 @@ export interface RefreshTokenOptions {
 export function createRefreshToken({ authenticate, arrive, onIdentified, answered, fail }: RefreshTokenOptions) {
   return async (session: Session, id: RequestId, token: string) => {
     try {
-      if (session.user?.guest) throw new Refusal("bad_request", "A guest's token does not run out while connected");
       const identity = await authenticate.token(token);
+      // With a token of the application's for the guest's own id, the guest becomes a user, in all that they are in.
+      if (session.user?.guest && identity.user.guest)
+        throw new Refusal("bad_request", "A guest's token does not run out while connected");
       if (identity.user.id !== session.user?.id)
         throw new Refusal("unauthorized", "This token is another user's: connect anew to be somebody else");
       await arrive(identity);

@@ -1,11 +1,12 @@
 /** `Register`: who it is, the rooms they return to, and what waited for it. */
-import { type ClientEvent, Refusal, type Resume } from "@parley/protocol";
+import { type ActiveUsersData, type ClientEvent, Refusal, type Resume } from "@parley/protocol";
 import type { Arrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, replyFrame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Join } from "./join.ts";
 import type { People } from "./people.ts";
+import type { Presence } from "./presence.ts";
 import { identify, type Session } from "./session.ts";
 
 export interface RegisterOptions {
@@ -14,6 +15,7 @@ export interface RegisterOptions {
   people: People;
   authenticate: Authenticate;
   join: Join;
+  presence: Presence;
   onIdentified: (session: Session) => void;
   answered: (session: Session, frame: string) => void;
   fail: (session: Session, event: string, id: RequestId, error: unknown) => void;
@@ -23,11 +25,15 @@ type RegisterEvent = Extract<ClientEvent, { event: "Register" }>;
 
 /** Each call is answered once, and never rejects. */
 export function createRegister(options: RegisterOptions) {
-  const { arrive, hub, people, authenticate, join, onIdentified, answered, fail } = options;
+  const { arrive, hub, people, authenticate, join, presence, onIdentified, answered, fail } = options;
 
   /** Joins the rooms a returning client was in; `entered` lets it hear of them once the reply has left. */
-  const rejoin = async (session: Session, resumes: Resume[]): Promise<{ json: string; entered: (() => void)[] }> => {
+  const rejoin = async (
+    session: Session,
+    resumes: Resume[],
+  ): Promise<{ json: string; entered: (() => void)[]; names: string[] }> => {
     const entered: (() => void)[] = [];
+    const names: string[] = [];
     const parts = await Promise.all(
       resumes.map(
         (resume) =>
@@ -38,6 +44,7 @@ export function createRegister(options: RegisterOptions) {
               true,
               (answer, room) => {
                 entered.push(() => hub.enter(room, session, answer.key, answer.head));
+                names.push(room.name);
                 resolve(`${room.nameJson}:${answer.json}`);
               },
               (code, error) => {
@@ -48,7 +55,7 @@ export function createRegister(options: RegisterOptions) {
           ),
       ),
     );
-    return { json: parts.join(","), entered };
+    return { json: parts.join(","), entered, names };
   };
 
   return async (session: Session, id: RequestId, event: RegisterEvent) => {
@@ -61,13 +68,20 @@ export function createRegister(options: RegisterOptions) {
       const { id: userId, name, guest } = identity.user;
       const user = JSON.stringify({ id: userId, name, guest });
       const { expiresAtMs } = identity.credential;
-      const { json: rooms, entered } = await rejoin(session, event.rooms);
+      const { json: rooms, entered, names } = await rejoin(session, event.rooms);
+      let activeUsers: ActiveUsersData | null = null;
       if (session.stage === "registering") {
         people.add(session, memberships);
+        session.presence = event.presence;
+        session.entering = names;
+        presence.report.changed(session);
+        activeUsers = await presence.firstPage(session);
+      }
+      if (session.stage === "registering") {
         const parts = [`"user":${user}`];
         if (identity.token) parts.push(`"token":${JSON.stringify(identity.token)}`);
         if (expiresAtMs !== null) parts.push(`"expiresAt":"${new Date(expiresAtMs).toISOString()}"`);
-        parts.push(`"activeUsers":{"users":[${user}],"total":1,"next":null}`);
+        parts.push(`"activeUsers":${JSON.stringify(activeUsers)}`);
         if (event.rooms.length > 0) parts.push(`"rooms":{${rooms}}`);
         answered(session, replyFrame("Register", id, `{${parts.join(",")}}`));
         session.stage = "registered";
@@ -75,6 +89,10 @@ export function createRegister(options: RegisterOptions) {
       }
       // Also for a session that is gone by now: the rooms were opened for it.
       for (const enter of entered) enter();
+      if (session.entering.length > 0) {
+        session.entering = [];
+        if (session.stage === "registered") presence.report.changed(session);
+      }
     } catch (error) {
       if (session.stage !== "registering") return;
       session.stage = "open";

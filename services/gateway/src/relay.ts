@@ -8,6 +8,7 @@ import {
   Refusal,
   type Resume,
   type SendMessage,
+  Unavailable,
 } from "@parley/protocol";
 import { createArrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
@@ -15,6 +16,7 @@ import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import { createJoin } from "./join.ts";
 import type { People } from "./people.ts";
+import type { Presence } from "./presence.ts";
 import { strike, takeToken } from "./rate-limit.ts";
 import { createRefreshToken } from "./refresh-token.ts";
 import { createRegister } from "./register.ts";
@@ -26,6 +28,7 @@ export interface RelayOptions {
   hub: Hub;
   people: People;
   typing: Typing;
+  presence: Presence;
   authenticate: Authenticate;
   eventsPerSecond: number;
   eventsBurst: number;
@@ -67,7 +70,7 @@ const isoOf = (() => {
 const countOne = <Name>(counts: Map<Name, number>, name: Name) => counts.set(name, (counts.get(name) ?? 0) + 1);
 
 export function createRelay(options: RelayOptions): Relay {
-  const { chat, hub, people, typing } = options;
+  const { chat, hub, people, typing, presence } = options;
   const join = createJoin(chat, hub);
   const counts: RelayCounts = { events: new Map(), refusals: new Map() };
 
@@ -90,6 +93,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   const fail = (session: Session, event: string, id: RequestId, error: unknown) => {
     if (error instanceof Refusal) return refuse(session, event, id, error.code, error.message);
+    if (error instanceof Unavailable) return refuse(session, event, id, "unavailable", error.told);
     options.onError(error, `${event} failed`);
     refuse(session, event, id, "internal", "Something went wrong on our side; send it again");
   };
@@ -212,13 +216,20 @@ export function createRelay(options: RelayOptions): Relay {
     answered(session, replyFrame("Typing", id, "{}"));
   };
 
+  /** Answers with what `work` gives, or why it does not. */
+  const reply = (session: Session, event: string, id: RequestId, work: Promise<unknown>) =>
+    void work.then(
+      (data) => answered(session, replyFrame(event, id, JSON.stringify(data ?? {}))),
+      (error) => fail(session, event, id, error),
+    );
+
   const arrive = createArrive(chat);
   const register = createRegister({ ...options, arrive, join, answered, fail });
   const refreshToken = createRefreshToken({ ...options, arrive, answered, fail });
 
   const unregister = (session: Session, id: RequestId) => {
-    leaveAll(session);
     session.stage = "leaving";
+    leaveAll(session, true);
     const end = () => {
       session.link.send(replyFrame("Unregister", id, "{}"));
       session.link.close("unregistered");
@@ -229,8 +240,9 @@ export function createRelay(options: RelayOptions): Relay {
     else session.onAnswered = end;
   };
 
-  const leaveAll = (session: Session) => {
+  const leaveAll = (session: Session, atOnce = false) => {
     typing.end(session);
+    presence.report.ended(session, atOnce);
     for (const room of [...session.rooms.values()]) hub.leave(room, session);
     people.remove(session);
   };
@@ -238,6 +250,7 @@ export function createRelay(options: RelayOptions): Relay {
   const dispatch = (session: Session, id: RequestId, event: ClientEvent) => {
     if (event.event === "Heartbeat") {
       session.lastHeartbeatMs = performance.now();
+      presence.awake(session);
       return answered(session, replyFrame("Heartbeat", id, `{"at":"${new Date().toISOString()}"}`));
     }
     if (event.event === "Register") {
@@ -271,6 +284,12 @@ export function createRelay(options: RelayOptions): Relay {
         return pass(chat, session, "Rooms", id, user.id, { kind: "rooms", user, next: event.next });
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
+      case "Emit":
+        return reply(session, "Emit", id, presence.emit(session, event));
+      case "ActiveUsers":
+        return reply(session, "ActiveUsers", id, presence.activeUsers(session, event));
+      case "SetStatus":
+        return reply(session, "SetStatus", id, presence.setStatus(session, event));
       case "RefreshToken":
         return void refreshToken(session, id, event.token);
       case "Unregister":

@@ -1,5 +1,5 @@
-import type { Actor } from "@parley/bus";
-import type { CloseReason, Decoded } from "@parley/protocol";
+import type { Actor, StatusChoice } from "@parley/bus";
+import type { CloseReason, Decoded, PresenceScope } from "@parley/protocol";
 import type { Credential, Identity } from "./authenticate.ts";
 import type { HubRoom } from "./hub.ts";
 import { type Bucket, fullBucket, type Strikes } from "./rate-limit.ts";
@@ -36,6 +36,14 @@ export interface Session {
   rooms: Map<string, HubRoom>;
   /** Rooms whose join is under way. */
   joining: Set<string>;
+  /** Rooms it will listen to once the reply to Register has left. */
+  entering: readonly string[];
+  /** Whose presence it wants to hear of. */
+  presence: PresenceScope;
+  /** No Heartbeat for a minute. */
+  idle: boolean;
+  /** The status set by this session. */
+  choice: StatusChoice | null;
   bucket: Bucket;
   badFrames: Strikes;
   limited: Strikes;
@@ -68,6 +76,10 @@ export function newSession(id: string, link: Link, eventsBurst: number): Session
     senderJson: "",
     rooms: new Map(),
     joining: new Set(),
+    entering: [],
+    presence: "none",
+    idle: false,
+    choice: null,
     bucket: fullBucket(eventsBurst, nowMs),
     badFrames: { count: 0, sinceMs: nowMs },
     limited: { count: 0, sinceMs: nowMs },

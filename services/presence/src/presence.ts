@@ -135,6 +135,8 @@ async function answer({ directory, teller, activeUsers }: Deps, request: Presenc
     }
     case "match":
       return answerJson(await match({ directory, teller }, request));
+    case "count":
+      return answerJson({ sessions: await directory.countSessions(request.room) });
     case "active":
       return answerJson(await activeUsers.page(request.room, request.next, request.limit));
   }
