@@ -1,20 +1,24 @@
 import type { ServerEvent } from "@parley/protocol";
 import { type CallOptions, type ConnectionSnapshot, type ConnectionState, createConnection } from "./connection.ts";
+import type { TokenProvider } from "./credentials.ts";
 import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
+import { openFallback } from "./fallback-wire.ts";
 import { createGuestToken, type TokenStorage } from "./guest-token.ts";
 import { createMessageIds } from "./message-id.ts";
 import { createMyRooms, type MyRooms } from "./my-rooms.ts";
 import { createOutbox } from "./outbox.ts";
 import { createRoom, type Room, type RoomCore } from "./room.ts";
+import { allTransports, createTransports, type Transport } from "./transports.ts";
+import { openWebSocket } from "./websocket-wire.ts";
 
 export interface ConnectOptions {
-  /** Where the gateway is: `wss://chat.example.com/ws`. */
+  /** Where the gateway is: `wss://chat.example.com/ws`. Its other ways in are found beside it. */
   url: string;
   /** Come as a guest (so without `token` too), by this name. */
   guest?: { name?: string };
-  /** A user's token, or what gets one; asked at each connection. */
-  token?: string | (() => string | Promise<string>);
-  /** Keeps a guest's token, so that the next visit is by the same guest: `localStorage`, say. */
+  /** A user's token, or what gets one: asked at each connection, and again before the token's end. */
+  token?: string | TokenProvider;
+  /** Keeps a guest's token, so that the next visit is by the same guest, and the way that worked: `localStorage`, say. */
   storage?: TokenStorage;
   /** The key in `storage`; `parley.guest` unless given. */
   storageKey?: string;
@@ -24,6 +28,8 @@ export interface ConnectOptions {
   keep?: number;
   /** False: do nothing until `open()`, so that a server can render with this client. */
   open?: boolean;
+  /** Ways to try, the best first; WebSocket, then server-sent events, then long polling unless given. */
+  transports?: readonly Transport[];
   /** The WebSocket to use where there is no global one. */
   WebSocket?: typeof WebSocket;
 }
@@ -83,13 +89,18 @@ export function connect(options: ConnectOptions): Parley {
     return positions;
   }
 
+  const { url, storage, storageKey = "parley.guest" } = options;
+  const fallbackUrl = url.replace(/^ws/, "http").replace(/\/ws\/?$/, "/fallback");
   const connection = createConnection(
     {
-      url: options.url,
-      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      transports: createTransports(options.transports ?? allTransports, storage, `${storageKey}.transport`),
+      openWire: (transport) => (hooks) =>
+        transport === "websocket"
+          ? openWebSocket(url, options.WebSocket ?? globalThis.WebSocket, hooks)
+          : openFallback(transport, fallbackUrl, hooks),
       guest: options.guest ?? null,
       token: options.token ?? null,
-      guestToken: createGuestToken(options.storage, options.storageKey ?? "parley.guest"),
+      guestToken: createGuestToken(storage, storageKey),
       presence: options.presence ?? "rooms",
     },
     { resume },

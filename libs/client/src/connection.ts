@@ -1,10 +1,19 @@
-import { type HelloData, mayReconnect, type RegisterData, type ServerEvent, type User } from "@parley/protocol";
+import {
+  closeCodes,
+  type HelloData,
+  mayReconnect,
+  type RegisterData,
+  type ServerEvent,
+  type User,
+} from "@parley/protocol";
 import { backoffMs, resetAfterMs } from "./backoff.ts";
-import { createEmitter } from "./emitter.ts";
+import { type CredentialsOptions, createCredentials } from "./credentials.ts";
+import { createEmitter, type Unsubscribe } from "./emitter.ts";
 import { ParleyError } from "./errors.ts";
-import type { GuestToken } from "./guest-token.ts";
 import { type Link, openLink } from "./link.ts";
-import { isOffline, onNetworkBack } from "./network.ts";
+import { isOffline, onWakeUp } from "./network.ts";
+import type { createTransports, Transport } from "./transports.ts";
+import type { OpenWire } from "./wire.ts";
 
 /**
  * - `connecting`: for the first time.
@@ -23,6 +32,8 @@ export interface ConnectionSnapshot {
   user: User | null;
   /** What the node that serves this client said first. */
   hello: HelloData | null;
+  /** The way that is taken. */
+  transport: Transport | null;
   /** Why the server closed it for good. */
   error: ParleyError | null;
   /** While reconnecting: when the next try is made, in milliseconds since 1970; null while one is under way. */
@@ -36,17 +47,14 @@ export interface CallOptions {
   retry?: boolean;
 }
 
-export interface ConnectionOptions {
-  url: string;
-  WebSocket: typeof WebSocket;
-  guest: { name?: string } | null;
-  token: string | (() => string | Promise<string>) | null;
-  guestToken: GuestToken;
+export interface ConnectionOptions extends CredentialsOptions {
+  transports: ReturnType<typeof createTransports>;
+  openWire(transport: Transport): OpenWire;
   presence: "all" | "rooms" | "none";
 }
 
 /** What the parts of the SDK that live on a connection hear from it. */
-interface ConnectionEvents {
+export interface ConnectionEvents {
   state: ConnectionState;
   /** Something in the snapshot changed. */
   change: undefined;
@@ -57,37 +65,63 @@ interface ConnectionEvents {
   event: ServerEvent;
 }
 
+export interface Connection {
+  on<Name extends keyof ConnectionEvents>(name: Name, listener: (value: ConnectionEvents[Name]) => void): Unsubscribe;
+  snapshot(): ConnectionSnapshot;
+  isOnline(): boolean;
+  /** Grows with each link that takes over: what was asked on an earlier one may not hold on this one. */
+  era(): number;
+  /** Connects for the first time; does nothing when that was begun. */
+  open(): void;
+  /** Resolves once registered; rejects once closed for good. */
+  ready(): Promise<unknown>;
+  /**
+   * Asks, and asks again after a reconnection or a retryable refusal until the time is over.
+   * Without `retry: false` only for events that may be repeated.
+   */
+  call<Data>(event: string, requestData?: unknown, options?: CallOptions): Promise<Data>;
+  /** Asks once, now. Rejects with `disconnected` (retryable) when there is no connection or it ends. */
+  request<Data>(event: string, requestData: unknown): Promise<Data>;
+  /** Says goodbye, so that others see this user go at once, and ends; with `quietly` without the goodbye. */
+  close(quietly?: boolean): Promise<void>;
+}
+
 const connectTimeoutMs = 10_000;
+/** A way that has not greeted by then may be one that a proxy holds back. */
+const greetingMs = 4_000;
 const replyTimeoutMs = 20_000;
+const wakeUpReplyMs = 5_000;
 /** How long an old link may still bring answers after a new one took over. */
 const retireMs = 5_000;
 
-export type Connection = ReturnType<typeof createConnection>;
-
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-export function createConnection(options: ConnectionOptions, rooms: { resume(): Record<string, object> }) {
+const initialSnapshot: ConnectionSnapshot = {
+  state: "connecting",
+  readyState: 0,
+  user: null,
+  hello: null,
+  transport: null,
+  error: null,
+  nextTryAtMs: null,
+};
+
+export function createConnection(options: ConnectionOptions, rooms: { resume(): Record<string, object> }): Connection {
+  const { transports } = options;
   const events = createEmitter<ConnectionEvents>();
-  let snapshot: ConnectionSnapshot = {
-    state: "connecting",
-    readyState: 0,
-    user: null,
-    hello: null,
-    error: null,
-    nextTryAtMs: null,
-  };
+  const credentials = createCredentials(options, (token) => request("RefreshToken", { token }));
+  let snapshot = initialSnapshot;
   /** The registered link, over which everything goes. */
   let current: Link | null = null;
   let currentSinceMs = 0;
-  /** The link that is being opened, beside the current one while draining. */
+  /** The link that is being opened, beside the current one while draining or upgrading. */
   let next: Link | null = null;
   let tries = 0;
   let notBeforeMs = 0;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
-  let awaitsNetwork = false;
+  let upgradeTimer: ReturnType<typeof setTimeout> | undefined;
   let leaving = false;
   let opened = false;
-  /** Grows with each link that takes over: what was asked on an earlier one may not hold on this one. */
   let era = 0;
 
   function update(changes: Partial<ConnectionSnapshot>) {
@@ -99,25 +133,21 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
     if (state !== before) events.emit("state", state);
   }
 
-  async function registration() {
-    const { guest, presence } = options;
-    const token = typeof options.token === "function" ? await options.token() : options.token;
-    const known = token ?? options.guestToken.get();
-    return { ...(known ? { token: known } : { guest: true, name: guest?.name }), presence, rooms: rooms.resume() };
-  }
-
-  function open() {
+  function open(ways = transports.plan()) {
     clearTimeout(retryTimer);
     if (next || snapshot.state === "closed") return;
-    awaitsNetwork = isOffline();
-    if (awaitsNetwork) return;
-    update({ nextTryAtMs: null });
+    // Its `online` event wakes this up.
+    if (isOffline()) return;
+    if (snapshot.nextTryAtMs !== null) update({ nextTryAtMs: null });
+    const [way, ...others] = ways as [Transport, ...Transport[]];
     const early: ServerEvent[] = [];
-    let hello: HelloData | null = null;
-    const link = openLink(options.url, options.WebSocket, {
-      onOpen: () => void register(),
-      onHello: (value) => {
-        hello = value;
+    let greeted = false;
+    const link = openLink(options.openWire(way), {
+      onHello: (hello) => {
+        greeted = true;
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, connectTimeoutMs);
+        void register(hello);
       },
       onEvent: (frame) => {
         if (link === current) receive(frame);
@@ -125,30 +155,35 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
       },
       onClose: (code, reason) => {
         clearTimeout(timer);
-        if (link === next) next = null;
-        else if (link !== current) return;
-        else {
+        if (link === next) {
+          next = null;
+          if (!greeted) transports.failed(way);
+          if (!greeted && others.length > 0) return open(others);
+        } else if (link === current) {
           current = null;
           if (Date.now() - currentSinceMs >= resetAfterMs) tries = 0;
           events.emit("offline", { code });
-        }
+        } else return;
+        if (code === closeCodes.tokenEnded.code) credentials.ended();
         if (mayReconnect(code)) retry(code);
         else end(leaving ? null : new ParleyError("closed", reason || `The server closed the connection (${code})`));
       },
     });
-    const timer = setTimeout(() => link.close(4000, "gave up waiting"), connectTimeoutMs);
+    const giveUp = () => link.close(4000, "gave up waiting");
+    let timer = setTimeout(giveUp, others.length > 0 ? greetingMs : connectTimeoutMs);
     next = link;
 
-    async function register() {
+    async function register(hello: HelloData) {
       try {
-        const request = await registration();
+        const claim = await credentials.claim();
+        const request = { ...claim, presence: options.presence, rooms: rooms.resume() };
         const data = await link.request<RegisterData>("Register", request, connectTimeoutMs);
         clearTimeout(timer);
-        if (data.token) options.guestToken.set(data.token);
-        takeOver(link, data, hello);
+        credentials.accepted(claim, data);
+        takeOver(link, way, data, hello);
         for (const frame of early.splice(0)) receive(frame);
       } catch (error) {
-        refused(link, error instanceof ParleyError ? error : new ParleyError("unauthorized", String(error), true));
+        refused(link, error instanceof ParleyError ? error : new ParleyError("unavailable", String(error), true));
       }
     }
   }
@@ -156,22 +191,29 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   /** A registration failed: whether that is the end depends on what can be different the next time. */
   function refused(link: Link, error: ParleyError) {
     if (error.code === "disconnected" || link !== next) return;
-    const staleGuest = error.code === "unauthorized" && !options.token && options.guestToken.get() !== null;
-    if (staleGuest) options.guestToken.forget();
-    if (error.retryable || staleGuest) link.close(4000, "registration failed");
+    if (credentials.refused(error)) link.close(4000, "registration failed");
     else end(error);
   }
 
-  function takeOver(link: Link, data: RegisterData, hello: HelloData | null) {
+  function takeOver(link: Link, transport: Transport, data: RegisterData, hello: HelloData) {
     const old = current;
     current = link;
     era++;
     currentSinceMs = Date.now();
     next = null;
     notBeforeMs = 0;
+    transports.worked(transport);
     if (old) retire(old);
-    update({ state: "online", user: data.user, hello, nextTryAtMs: null });
+    clearTimeout(upgradeTimer);
+    if (transport !== transports.best) upgradeTimer = setTimeout(upgrade, transports.upgradeAfterMs());
+    update({ state: "online", user: data.user, hello, transport, nextTryAtMs: null });
     events.emit("online", data);
+  }
+
+  /** Tries the best way beside the one that works, which is left only once the better one is registered. */
+  function upgrade() {
+    clearTimeout(upgradeTimer);
+    if (snapshot.state === "online") open([transports.best]);
   }
 
   /** Lets the old link bring the answers that are under way. */
@@ -183,10 +225,15 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   function retry(code: number) {
     if (!current && snapshot.state !== "connecting") update({ state: "reconnecting" });
     if (next) return;
-    const leastMs = code === 4006 ? 10_000 : 0;
+    if (current && snapshot.state === "online") {
+      // An upgrade that failed.
+      upgradeTimer = setTimeout(upgrade, transports.upgradeAfterMs());
+      return;
+    }
+    const leastMs = code === closeCodes.tooMany.code ? 10_000 : 0;
     const atMs = Math.max(Date.now() + Math.max(leastMs, backoffMs(tries++, Math.random())), notBeforeMs);
     clearTimeout(retryTimer);
-    retryTimer = setTimeout(open, atMs - Date.now());
+    retryTimer = setTimeout(() => open(), atMs - Date.now());
     update({ nextTryAtMs: atMs });
   }
 
@@ -196,7 +243,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
       // The new link registers before this one is left, so that nothing is noticed.
       notBeforeMs = Date.now() + reconnectAfterMs;
       clearTimeout(retryTimer);
-      retryTimer = setTimeout(open, reconnectAfterMs);
+      retryTimer = setTimeout(() => open(), reconnectAfterMs);
       update({ state: "draining" });
     }
     events.emit("event", frame);
@@ -205,14 +252,20 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   function end(error: ParleyError | null) {
     if (snapshot.state === "closed") return;
     clearTimeout(retryTimer);
+    clearTimeout(upgradeTimer);
+    credentials.stop();
     stopWatching();
     update({ state: "closed", error, nextTryAtMs: null });
     for (const link of [next, current]) link?.close(1000, "closed");
     next = current = null;
   }
 
-  function networkIsBack() {
-    if (opened && (awaitsNetwork || snapshot.state === "reconnecting" || snapshot.state === "connecting")) open();
+  /** The network came or went, or the page is looked at again: what took long to notice is looked for now. */
+  function wakeUp() {
+    if (!opened || snapshot.state === "closed") return;
+    current?.probe(wakeUpReplyMs);
+    if (!current) open();
+    else if (snapshot.transport !== transports.best) upgrade();
   }
 
   /** Resolves with the registered link, as soon as there is one. */
@@ -234,10 +287,6 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
     });
   }
 
-  /**
-   * Asks, and asks again after a reconnection or a retryable refusal until the time is over.
-   * Without `retry: false` only for events that may be repeated.
-   */
   async function call<Data>(event: string, requestData: unknown, options: CallOptions = {}) {
     const { timeoutMs = 30_000, retry = true } = options;
     const untilMs = Date.now() + timeoutMs;
@@ -254,30 +303,29 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
     }
   }
 
-  const stopWatching = onNetworkBack(networkIsBack);
+  function request<Data>(event: string, requestData: unknown): Promise<Data> {
+    if (current) return current.request<Data>(event, requestData, replyTimeoutMs);
+    return Promise.reject(new ParleyError("disconnected", "Not connected", true));
+  }
+
+  const stopWatching = onWakeUp(wakeUp);
 
   return {
-    /** Connects for the first time; does nothing when that was begun. */
+    on: events.on,
+    snapshot: () => snapshot,
+    isOnline: () => current !== null,
+    era: () => era,
     open() {
       if (opened) return;
       opened = true;
       open();
     },
-    on: events.on,
-    snapshot: () => snapshot,
-    isOnline: () => current !== null,
-    era: () => era,
     ready: () => online(2 ** 31 - 1),
     call,
-    /** Asks once, now. Rejects with `disconnected` (retryable) when there is no connection or it ends. */
-    request<Data>(event: string, requestData: unknown): Promise<Data> {
-      if (current) return current.request<Data>(event, requestData, replyTimeoutMs);
-      return Promise.reject(new ParleyError("disconnected", "Not connected", true));
-    },
-    /** Says goodbye, so that others see this user go at once, and ends. */
-    async close(): Promise<void> {
+    request,
+    async close(quietly = false) {
       leaving = true;
-      await current?.request("Unregister", undefined, 2_000).catch(() => {});
+      if (!quietly) await current?.request("Unregister", undefined, 2_000).catch(() => {});
       end(null);
     },
   };

@@ -1,6 +1,7 @@
 export type { Entry, RoomSummary, Sender, ServerEvent, User } from "@parley/protocol";
 export { type ConnectOptions, connect, type EmitTarget, type Parley, type ParleyEvents } from "./connect.ts";
 export type { CallOptions, ConnectionSnapshot, ConnectionState } from "./connection.ts";
+export type { TokenProvider } from "./credentials.ts";
 export type { Store, Unsubscribe } from "./emitter.ts";
 export { ParleyError } from "./errors.ts";
 export type { Message, Reaction } from "./fold.ts";
@@ -9,3 +10,4 @@ export type { MyRooms } from "./my-rooms.ts";
 export type { Content, PendingMessage } from "./pending.ts";
 export type { Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
 export type { JoinOptions } from "./room-log.ts";
+export type { Transport } from "./transports.ts";

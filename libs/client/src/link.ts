@@ -1,18 +1,20 @@
 import { closeCodes, type HelloData, type Reply, type ServerEvent } from "@parley/protocol";
 import { ParleyError } from "./errors.ts";
+import type { OpenWire } from "./wire.ts";
 
-/** One WebSocket from its opening to its end. It neither registers nor comes back: connection.ts does. */
+/** Questions and answers over one wire, from its opening to its end. It neither registers nor comes back: connection.ts does. */
 export interface Link {
   /** Sends a client event; settles with its reply, or with `disconnected` when the link ends first. */
   request<Data>(event: string, requestData: unknown, timeoutMs: number): Promise<Data>;
   /** Replies that are still to come. */
   readonly waiting: number;
+  /** Looks whether the other side is there; ends the link when no answer comes. */
+  probe(replyMs?: number): void;
   /** Ends it. `onClose` follows at once and not when the other side agrees, which a dead peer never does. */
   close(code: number, reason: string): void;
 }
 
 export interface LinkHooks {
-  onOpen(): void;
   onHello(hello: HelloData): void;
   onEvent(frame: ServerEvent): void;
   /** Called once; no hook is called after it. */
@@ -20,13 +22,13 @@ export interface LinkHooks {
 }
 
 const heartbeatReplyMs = 10_000;
+/** A timer that is so late says that the page slept, not that the server does. */
+const sleptMs = 3_000;
 let lastRequestId = 0;
 
-export function openLink(url: string, WebSocketType: typeof WebSocket, hooks: LinkHooks): Link {
-  const socket = new WebSocketType(url, "parley.v1.json");
+export function openLink(openWire: OpenWire, hooks: LinkHooks): Link {
   const replies = new Map<string, (reply: Reply | ParleyError) => void>();
   let heartbeat: ReturnType<typeof setInterval> | undefined;
-  let opened = false;
   let ended = false;
 
   function end(code: number, reason: string) {
@@ -39,7 +41,7 @@ export function openLink(url: string, WebSocketType: typeof WebSocket, hooks: Li
   }
 
   function close(code: number, reason: string) {
-    socket.close(code, reason);
+    wire.close(code, reason);
     end(code, reason);
   }
 
@@ -59,44 +61,39 @@ export function openLink(url: string, WebSocketType: typeof WebSocket, hooks: Li
       );
       replies.set(requestId, settle);
       if (ended) settle(new ParleyError("disconnected", "Not connected", true));
-      // While it is closing, what is asked waits for the close event, as what was asked before.
-      else if (socket.readyState === 1) socket.send(JSON.stringify({ event, requestId, requestData }));
+      else wire.send({ event, requestId, requestData });
     });
   }
 
-  function beat() {
-    request("Heartbeat", undefined, heartbeatReplyMs).catch((error: ParleyError) => {
-      if (error.code === "timeout") close(closeCodes.silent.code, closeCodes.silent.reason);
+  function probe(replyMs = heartbeatReplyMs) {
+    const dueMs = Date.now() + replyMs;
+    request("Heartbeat", undefined, replyMs).catch((error: ParleyError) => {
+      if (error.code !== "timeout" || ended) return;
+      // The answer may be here, unread: a page that was frozen runs its timers first.
+      if (Date.now() - dueMs > sleptMs) probe(replyMs);
+      else close(closeCodes.silent.code, closeCodes.silent.reason);
     });
   }
 
-  function receive(frame: Reply | ServerEvent) {
-    if (frame.eventType === "Reply") {
-      replies.get(String(frame.requestId))?.(frame);
-    } else if (frame.event === "Hello") {
-      const hello = frame.data as HelloData;
-      heartbeat = setInterval(beat, hello.heartbeatMs);
-      hooks.onHello(hello);
-    } else {
-      hooks.onEvent(frame);
-    }
-  }
-
-  socket.onopen = () => {
-    opened = true;
-    if (!ended) hooks.onOpen();
-  };
-  socket.onmessage = ({ data }) => {
-    if (!ended) receive(JSON.parse(data));
-  };
-  socket.onclose = ({ code, reason }) => end(code, reason);
-  socket.onerror = () => {
-    // Node's WebSocket has no close event for a connection that never came about; elsewhere one follows, with 1006.
-    if (!opened) end(1006, "could not connect");
-  };
+  const wire = openWire({
+    onFrame(frame) {
+      if (ended) return;
+      if (frame.eventType === "Reply") {
+        replies.get(String(frame.requestId))?.(frame);
+      } else if (frame.event === "Hello") {
+        const hello = frame.data as HelloData;
+        heartbeat ??= setInterval(probe, hello.heartbeatMs);
+        hooks.onHello(hello);
+      } else {
+        hooks.onEvent(frame);
+      }
+    },
+    onClose: end,
+  });
 
   return {
     request,
+    probe,
     close,
     get waiting() {
       return replies.size;

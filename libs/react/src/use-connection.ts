@@ -7,6 +7,7 @@ const initial: ConnectionSnapshot = {
   readyState: 0,
   user: null,
   hello: null,
+  transport: null,
   error: null,
   nextTryAtMs: null,
 };
