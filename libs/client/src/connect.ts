@@ -7,6 +7,7 @@ import { createGuestToken, type TokenStorage } from "./guest-token.ts";
 import { createMessageIds } from "./message-id.ts";
 import { createMyRooms, type MyRooms } from "./my-rooms.ts";
 import { createOutbox } from "./outbox.ts";
+import type { OutboxStorage } from "./outbox-storage.ts";
 import { createRoom, type Room, type RoomCore } from "./room.ts";
 import { allTransports, createTransports, type Transport } from "./transports.ts";
 import { openWebSocket } from "./websocket-wire.ts";
@@ -26,6 +27,8 @@ export interface ConnectOptions {
   presence?: "all" | "rooms" | "none";
   /** How many entries of a room to hold at least; 2,000 unless given. */
   keep?: number;
+  /** Keeps what was written and not acknowledged yet, so that it survives a reload: `indexedDbOutbox()`, say. */
+  outbox?: OutboxStorage;
   /** False: do nothing until `open()`, so that a server can render with this client. */
   open?: boolean;
   /** Ways to try, the best first; WebSocket, then server-sent events, then long polling unless given. */
@@ -105,11 +108,25 @@ export function connect(options: ConnectOptions): Parley {
     },
     { resume },
   );
-  const outbox = createOutbox(connection);
+  const outbox = createOutbox(connection, options.outbox ?? null, (item, sent) => {
+    if (item.event === "SendMessage") coreOf(item.requestData.room).restore(item, sent);
+    else sent.catch(() => {});
+  });
   const myRooms = createMyRooms(connection);
   const parts = { connection, outbox, myRooms, messageId: createMessageIds(), keep: options.keep ?? 2_000 };
   const store = createStore(connection.snapshot);
   const events = createEmitter<ParleyEvents>();
+
+  function coreOf(name: string): RoomCore {
+    // As the server knows it, or its events would not be recognised.
+    const known = name.normalize("NFC");
+    let core = cores.get(known);
+    if (!core) {
+      core = createRoom(known, parts);
+      cores.set(known, core);
+    }
+    return core;
+  }
 
   connection.on("change", store.changed);
   connection.on("state", (state) => events.emit("state", state));
@@ -135,16 +152,7 @@ export function connect(options: ConnectOptions): Parley {
     subscribe: store.subscribe,
     snapshot: store.snapshot,
     ready: async () => void (await connection.ready()),
-    room(name) {
-      // As the server knows it, or its events would not be recognised.
-      const known = name.normalize("NFC");
-      let core = cores.get(known);
-      if (!core) {
-        core = createRoom(known, parts);
-        cores.set(known, core);
-      }
-      return core.room;
-    },
+    room: (name) => coreOf(name).room,
     rooms: { subscribe: myRooms.subscribe, snapshot: myRooms.snapshot, get: myRooms.get },
     open: connection.open,
     call: connection.call,

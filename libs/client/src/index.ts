@@ -7,6 +7,7 @@ export { ParleyError } from "./errors.ts";
 export type { Message, Reaction } from "./fold.ts";
 export type { TokenStorage } from "./guest-token.ts";
 export type { MyRooms } from "./my-rooms.ts";
+export { indexedDbOutbox, type OutboxItem, type OutboxStorage } from "./outbox-storage.ts";
 export type { Content, PendingMessage } from "./pending.ts";
 export type { Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
 export type { JoinOptions } from "./room-log.ts";

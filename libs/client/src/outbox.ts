@@ -2,6 +2,7 @@ import type { SendData } from "@parley/protocol";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import { ParleyError } from "./errors.ts";
+import type { OutboxItem, OutboxStorage } from "./outbox-storage.ts";
 
 /** Events that store an entry. */
 export type StoredEvent = "SendMessage" | "EditMessage" | "DeleteMessage" | "React";
@@ -13,41 +14,68 @@ export interface StoredRequest {
   [field: string]: unknown;
 }
 
-interface Item {
-  event: StoredEvent;
-  room: string;
-  requestData: StoredRequest;
+export type Outbox = ReturnType<typeof createOutbox>;
+
+interface Item extends OutboxItem {
   resolve(sent: SendData): void;
   reject(error: ParleyError): void;
   sentAtMs: number;
+  /** The connection's era in which it was sent last. */
+  era: number;
   refusals: number;
   /** How often the connection broke right after this was sent. */
   strikes: number;
 }
 
-/** How many may be under way at once; few enough that a burst's refusals stay below what closes the connection. */
-const inFlightLimit = 16;
+/** How many may be under way at once, few enough that a burst's refusals stay below what closes the connection. */
+const inFlightLimit = 32;
+const inFlightPerRoom = 16;
 const rateLimitedPauseMs = 1_000;
 /** A connection that breaks within this time after a send may have been broken by it. */
 const suspicionMs = 2_000;
+/** What nobody came back for is forgotten. */
+const keptMs = 7 * 24 * 60 * 60_000;
 
 /**
- * Everything that must be stored, kept until it is acknowledged, and sent again with the same clientMessageId after each
- * reconnection. One entry of a room is under way at a time: so the order in which they were given is the order in which
+ * Everything that must be stored, kept until it is acknowledged (in `storage` also across pages), and sent again with the
+ * same clientMessageId after each reconnection. Several entries of a room are under way at once, each naming the one before
+ * (`after`), without which the gateway stores none of them: so the order in which they were given is the order in which
  * they are stored, also when one of them has to be repeated.
  */
-export function createOutbox(connection: Connection) {
+export function createOutbox(
+  connection: Connection,
+  storage: OutboxStorage | null,
+  /** Told of what an earlier page left. */
+  restored: (item: OutboxItem, sent: Promise<SendData>) => void,
+) {
   const queues = new Map<string, Item[]>();
   const inFlight = new Set<Item>();
   const suspects = new Set<Item>();
+  /** Rooms where one was refused: the next goes out once those behind it were refused too. */
+  const stalled = new Set<string>();
+  let loading = storage !== null;
   let pausedUntilMs = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  function remove(item: Item) {
+  const idOf = (item: OutboxItem) => item.requestData.clientMessageId;
+  const roomOf = (item: OutboxItem) => item.requestData.room;
+  const isUnderWay = (room: string) => [...inFlight].some((item) => roomOf(item) === room);
+
+  /** What storage can't do is done without: the message itself goes on. */
+  const kept = (act: (storage: OutboxStorage) => Promise<void>) => {
+    if (storage) act(storage).catch(() => {});
+  };
+
+  function takeOut(item: Item) {
     suspects.delete(item);
-    const queue = queues.get(item.room)!;
-    queue.shift();
-    if (queue.length === 0) queues.delete(item.room);
+    const queue = queues.get(roomOf(item))!;
+    queue.splice(queue.indexOf(item), 1);
+    if (queue.length === 0) queues.delete(roomOf(item));
+  }
+
+  function finish(item: Item) {
+    takeOut(item);
+    kept((each) => each.remove(idOf(item)));
   }
 
   function holdBack(ms: number) {
@@ -57,34 +85,58 @@ export function createOutbox(connection: Connection) {
   }
 
   function pump() {
-    if (!connection.isOnline() || Date.now() < pausedUntilMs) return;
-    if (suspects.size > 0) {
-      // Alone, so that if the connection breaks again there is no doubt about the cause.
-      if (inFlight.size === 0) transmit(suspects.values().next().value!);
+    if (loading || !connection.isOnline() || Date.now() < pausedUntilMs) return;
+    const [suspect] = suspects;
+    if (suspect) {
+      // Alone, so that if the connection breaks again there is no doubt about the cause; but what lies before it first.
+      if (inFlight.size === 0) transmit(queues.get(roomOf(suspect))![0]!);
       return;
     }
-    for (const [first] of queues.values()) {
-      if (inFlight.size >= inFlightLimit) return;
-      if (!inFlight.has(first!)) transmit(first!);
-    }
+    for (const [room, queue] of queues)
+      if (!stalled.has(room) && fill(queue)) queues.delete(room) && queues.set(room, queue);
   }
 
-  function transmit(item: Item) {
+  /** Sends what a room's window has space for; answers whether there was any, so that other rooms have their turn first. */
+  function fill(queue: Item[]): boolean {
+    let sent = false;
+    let before: Item | undefined;
+    for (const item of queue.slice(0, inFlightPerRoom)) {
+      if (!inFlight.has(item)) {
+        if (inFlight.size >= inFlightLimit) break;
+        transmit(item, before);
+        sent = true;
+      } else if (item.era !== connection.era()) {
+        // Under way on the link before this one: what comes behind it must not overtake it.
+        break;
+      }
+      before = item;
+    }
+    return sent;
+  }
+
+  function transmit(item: Item, before?: Item) {
     inFlight.add(item);
     item.sentAtMs = Date.now();
-    connection.request<SendData>(item.event, item.requestData).then(
+    item.era = connection.era();
+    const requestData = before ? { ...item.requestData, after: idOf(before) } : item.requestData;
+    connection.request<SendData>(item.event, requestData).then(
       (sent) => {
         inFlight.delete(item);
-        remove(item);
+        finish(item);
         item.resolve(sent);
-        pump();
+        settled(item);
       },
       (error: ParleyError) => {
         inFlight.delete(item);
         failed(item, error);
-        pump();
+        settled(item);
       },
     );
+  }
+
+  function settled(item: Item) {
+    if (!isUnderWay(roomOf(item))) stalled.delete(roomOf(item));
+    pump();
   }
 
   function failed(item: Item, error: ParleyError) {
@@ -92,23 +144,59 @@ export function createOutbox(connection: Connection) {
     item.strikes = 0;
     suspects.delete(item);
     if (!error.retryable) {
-      remove(item);
+      finish(item);
       item.reject(error);
-    } else if (error.code === "rate_limited") {
-      holdBack(Math.max(error.retryAfterMs ?? 0, rateLimitedPauseMs));
-    } else {
-      holdBack(error.retryAfterMs ?? backoffMs(item.refusals++, Math.random()));
+      return;
     }
+    stalled.add(roomOf(item));
+    if (error.code === "rate_limited") holdBack(Math.max(error.retryAfterMs ?? 0, rateLimitedPauseMs));
+    else holdBack(error.retryAfterMs ?? backoffMs(item.refusals++, Math.random()));
   }
 
-  connection.on("online", pump);
+  function queue(item: OutboxItem): Promise<SendData> {
+    return new Promise((resolve, reject) => {
+      const whole = { ...item, resolve, reject, sentAtMs: 0, era: 0, refusals: 0, strikes: 0 };
+      const known = queues.get(roomOf(item));
+      if (known) known.push(whole);
+      else queues.set(roomOf(item), [whole]);
+    });
+  }
+
+  /** What an earlier page left goes before what this one wrote meanwhile. */
+  async function load(from: OutboxStorage) {
+    const items = await from.load().catch(() => []);
+    const early = [...queues.values()];
+    queues.clear();
+    for (const item of items) {
+      if (Date.now() - Date.parse(item.at) < keptMs) restored(item, queue(item));
+      else kept((each) => each.remove(idOf(item)));
+    }
+    for (const items of early) queues.set(roomOf(items[0]!), [...(queues.get(roomOf(items[0]!)) ?? []), ...items]);
+    loading = false;
+    online();
+  }
+
+  function online() {
+    const me = connection.snapshot().user?.id;
+    if (loading || !me) return;
+    for (const item of [...queues.values()].flat()) {
+      item.user ??= me;
+      if (item.user === me) continue;
+      // It stays in storage for them.
+      takeOut(item);
+      item.reject(new ParleyError("not_yours", "Somebody else wrote this on this device"));
+    }
+    pump();
+  }
+
+  connection.on("online", online);
   connection.on("offline", ({ code }) => {
     if (code !== 1006 && code !== 1009) return;
     for (const item of [...inFlight]) {
       if (Date.now() - item.sentAtMs > suspicionMs) continue;
       suspects.add(item);
       if (++item.strikes < 2) continue;
-      remove(item);
+      finish(item);
       item.reject(new ParleyError("set_aside", "The connection broke twice right after this was sent"));
     }
   });
@@ -116,22 +204,21 @@ export function createOutbox(connection: Connection) {
     if (state !== "closed") return;
     clearTimeout(timer);
     const error = connection.snapshot().error ?? new ParleyError("closed", "This client is closed");
-    for (const queue of queues.values()) for (const item of queue) item.reject(error);
+    for (const items of queues.values()) for (const item of items) item.reject(error);
     queues.clear();
   });
+  if (storage) void load(storage);
 
   return {
     /** Resolves once it is stored. Rejects when the server refuses it for good. */
-    add(event: StoredEvent, requestData: StoredRequest): Promise<SendData> {
-      return new Promise((resolve, reject) => {
-        if (connection.snapshot().state === "closed") return reject(new ParleyError("closed", "This client is closed"));
-        const { room } = requestData;
-        const item = { event, room, requestData, resolve, reject, sentAtMs: 0, refusals: 0, strikes: 0 };
-        const queue = queues.get(room);
-        if (queue) queue.push(item);
-        else queues.set(room, [item]);
-        pump();
-      });
+    add(event: StoredEvent, requestData: StoredRequest, at = new Date().toISOString()): Promise<SendData> {
+      const { state, user } = connection.snapshot();
+      if (state === "closed") return Promise.reject(new ParleyError("closed", "This client is closed"));
+      const item = { event, requestData, at, user: user?.id ?? null };
+      kept((each) => each.put(item));
+      const sent = queue(item);
+      pump();
+      return sent;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { SendData } from "@parley/protocol";
 import type { ParleyError } from "./errors.ts";
-import type { createOutbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OutboxItem } from "./outbox-storage.ts";
 
 /** What a message is made of: a text, data of the application's own (JSON), or both. */
 export interface Content {
@@ -25,7 +26,7 @@ export interface PendingMessage extends Content {
 /** A room's own messages on their way, as the person sees them. */
 export function createPending(
   room: string,
-  outbox: ReturnType<typeof createOutbox>,
+  outbox: Outbox,
   messageId: () => string,
   /** Whether the log, which this client holds up to `last`, will show the entry that got `seq`. */
   awaited: (seq: number) => boolean,
@@ -42,14 +43,20 @@ export function createPending(
     if (messages.delete(clientMessageId)) changed();
   }
 
-  function add(message: PendingMessage): Promise<SendData> {
-    const { clientMessageId, text, data, replyTo } = message;
+  function follow(message: PendingMessage, sent: Promise<SendData>) {
+    const { clientMessageId } = message;
     put(message);
-    const sent = outbox.add("SendMessage", { room, clientMessageId, text, data, replyTo });
     sent.then(
       ({ seq }) => (awaited(seq) ? put({ ...message, state: "sent", seq }) : remove(clientMessageId)),
-      (error: ParleyError) => put({ ...message, state: "failed", error }),
+      (error: ParleyError) =>
+        error.code === "not_yours" ? remove(clientMessageId) : put({ ...message, state: "failed", error }),
     );
+  }
+
+  function add(message: PendingMessage): Promise<SendData> {
+    const { clientMessageId, at, text, data, replyTo } = message;
+    const sent = outbox.add("SendMessage", { room, clientMessageId, text, data, replyTo }, at);
+    follow(message, sent);
     return sent;
   }
 
@@ -58,6 +65,11 @@ export function createPending(
     send(content: Content): Promise<SendData> {
       const at = new Date().toISOString();
       return add({ ...content, clientMessageId: messageId(), at, state: "pending", error: null, seq: null });
+    },
+    /** One that an earlier page left. */
+    restore({ requestData, at }: OutboxItem, sent: Promise<SendData>) {
+      const { clientMessageId, room: _, ...content } = requestData;
+      follow({ ...content, clientMessageId, at, state: "pending", error: null, seq: null }, sent);
     },
     retry(clientMessageId: string) {
       const message = messages.get(clientMessageId);

@@ -4,7 +4,7 @@ import { createEmitter, createStore, type Store, type Unsubscribe } from "./emit
 import { ParleyError } from "./errors.ts";
 import type { Message } from "./fold.ts";
 import type { createMyRooms } from "./my-rooms.ts";
-import type { createOutbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { type Content, createPending, type PendingMessage } from "./pending.ts";
 import { createRoomLog, type JoinOptions } from "./room-log.ts";
 import { createTyping } from "./typing.ts";
@@ -74,7 +74,7 @@ export interface Room extends Store<RoomSnapshot> {
 
 export interface RoomParts {
   connection: Connection;
-  outbox: ReturnType<typeof createOutbox>;
+  outbox: Outbox;
   myRooms: ReturnType<typeof createMyRooms>;
   messageId: () => string;
   /** How many entries to hold at least, unless older ones were asked for. */
@@ -99,6 +99,8 @@ export interface RoomCore {
   /** A new link is registered; `data` is its word on this room, if it was asked. */
   online(data: JoinData | JoinError | undefined): void;
   receive(frame: ServerEvent): void;
+  /** Shows a message that an earlier page left unsent. */
+  restore: ReturnType<typeof createPending>["restore"];
 }
 
 export function createRoom(name: string, { connection, outbox, myRooms, messageId, keep }: RoomParts): RoomCore {
@@ -292,6 +294,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
 
   return {
     room,
+    restore: pending.restore,
     position: () => (wanted ? log.position() : null),
     online(data) {
       typing.clear();
