@@ -77,6 +77,7 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
       clientMessageId: [...notStrings, ...missing, ...badIds],
       text: [...notStrings, ...missing, '""', '"\\ud800"', '"a\\udfff"'],
       replyTo: [...notSeqs, "0"],
+      after: [...notStrings, ...badIds],
     },
   },
   {
@@ -87,6 +88,7 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
       clientMessageId: badIds,
       target: [...notSeqs, ...missing, "0"],
       text: [...notStrings, ...missing, '""', '"\\ud800"'],
+      after: badIds,
     },
   },
   {

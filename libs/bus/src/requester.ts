@@ -19,9 +19,9 @@ export class Unanswered extends Error {
 export interface Requester<Request, Answer> {
   /**
    * Asks whoever owns the partition, again and again for up to `giveUpMs`; then calls back with Unanswered. So a request
-   * may be carried out more than once.
+   * may be carried out more than once. `mayGo` is asked each time it is about to leave; false ends it as unanswered.
    */
-  ask(partition: number, request: Request, done: (answer: Answer | Unanswered) => void): void;
+  ask(partition: number, request: Request, done: (answer: Answer | Unanswered) => void, mayGo?: () => boolean): void;
   /** How many requests wait or are in flight. */
   pending(): number;
   close(): void;
@@ -34,6 +34,7 @@ interface Item<Request, Answer> {
   givenUpAtMs: number;
   order: number;
   answered: boolean;
+  mayGo: (() => boolean) | undefined;
 }
 
 interface Lane<Request, Answer> {
@@ -143,6 +144,10 @@ export function createRequester<Request, Answer>(
     writer.u32(0);
     for (const item of lane.waiting) {
       if (item.answered) continue;
+      if (item.mayGo?.() === false) {
+        finish(item, new Unanswered("It must not go now"), performance.now());
+        continue;
+      }
       const blocked = inFlightOn.has(item.partition) && inFlightOn.get(item.partition) !== lane;
       if (
         blocked ||
@@ -263,7 +268,7 @@ export function createRequester<Request, Answer>(
   });
 
   return {
-    ask(partition, request, done) {
+    ask(partition, request, done, mayGo) {
       const item: AnItem = {
         partition,
         request,
@@ -271,6 +276,7 @@ export function createRequester<Request, Answer>(
         givenUpAtMs: performance.now() + giveUpMs,
         order: nextOrder++,
         answered: false,
+        mayGo,
       };
       pending++;
       place(item);

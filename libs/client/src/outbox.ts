@@ -23,7 +23,7 @@ interface Item extends OutboxItem {
   /** The connection's era in which it was sent last. */
   era: number;
   refusals: number;
-  /** How often the connection broke right after this was sent. */
+  /** How often the connection broke right after this was sent, and nothing else was under way. */
   strikes: number;
 }
 
@@ -195,7 +195,8 @@ export function createOutbox(
     for (const item of [...inFlight]) {
       if (Date.now() - item.sentAtMs > suspicionMs) continue;
       suspects.add(item);
-      if (++item.strikes < 2) continue;
+      // Of several, most are innocent: each is tried alone.
+      if (inFlight.size > 1 || ++item.strikes < 2) continue;
       finish(item);
       item.reject(new ParleyError("set_aside", "The connection broke twice right after this was sent"));
     }

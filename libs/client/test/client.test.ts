@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type ConnectOptions, connect, ParleyError, type TokenStorage } from "../src/index.ts";
+import {
+  type ConnectOptions,
+  connect,
+  type OutboxItem,
+  type OutboxStorage,
+  ParleyError,
+  type TokenStorage,
+} from "../src/index.ts";
 import { type ScriptedServer, startScriptedServer } from "./scripted-server.ts";
 import { until } from "./until.ts";
 
@@ -201,6 +208,94 @@ test("[R4] a retryable refusal is tried again without letting later ones overtak
   assert.deepEqual(texts(server, "r"), ["1", "2", "3"]);
 });
 
+test("[R4] several messages of a room are under way at once", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  const held: (() => void)[] = [];
+  server.setScript(({ event, requestData, requestId }, socket) => {
+    if (event !== "SendMessage") return undefined;
+    const data = { room: "r", seq: Number(requestData.text), at: new Date().toISOString(), duplicate: false };
+    const reply = { eventType: "Reply", event, requestId, success: true, data, error: null };
+    held.push(() => socket.send(JSON.stringify(reply)));
+    return null;
+  });
+  const sent = Promise.all(numbers(40).map((text) => room.send(text)));
+  await until("a window", () => held.length === 16);
+  await client.call("Heartbeat");
+  assert.equal(held.length, 16);
+  const asked = server.asked.filter(({ event }) => event === "SendMessage").map(({ requestData }) => requestData);
+  assert.deepEqual(
+    asked.map(({ after }) => after),
+    [undefined, ...asked.slice(0, -1).map(({ clientMessageId }) => clientMessageId)],
+  );
+  for (let answered = 0; answered < 40; answered++) {
+    await until("the next", () => held.length > answered);
+    held[answered]!();
+  }
+  assert.deepEqual(
+    (await sent).map(({ seq }) => seq),
+    numbers(40).map(Number),
+  );
+});
+
+/** An outbox that outlives its client, as IndexedDB does. */
+function memoryOutbox() {
+  const items = new Map<string, OutboxItem>();
+  const storage: OutboxStorage = {
+    load: async () => [...items.values()].map((item) => structuredClone(item)),
+    put: async (item) => void items.set(item.requestData.clientMessageId, structuredClone(item)),
+    remove: async (id) => void items.delete(id),
+  };
+  return { items, storage };
+}
+
+test("[R3] what was written offline survives the page: shown as pending, sent once, in order, before what comes later", async (t) => {
+  const storage = memoryStorage();
+  const outbox = memoryOutbox();
+  const { server, client } = await start(t, { storage, outbox: outbox.storage });
+  await client.room("r").join();
+  await client.room("r").send("acknowledged");
+  // Stored, but the answer never comes; and two that never leave.
+  server.setScript(({ event }) => {
+    if (event === "SendMessage") server.cut(1006);
+    return event === "Register" ? { refuse: "unavailable", retryable: true } : undefined;
+  });
+  for (const text of ["stored", "lost 1", "lost 2"])
+    client
+      .room("r")
+      .send(text)
+      .catch(() => {});
+  await until("the connection is away", () => client.state === "reconnecting");
+  // The page is gone without a word.
+  const left = memoryOutbox();
+  for (const [id, item] of outbox.items) left.items.set(id, item);
+  assert.equal(left.items.size, 3);
+  await client.close();
+  server.setScript(() => undefined);
+  const next = connect({ url: server.url, storage, outbox: left.storage, open: false });
+  t.after(() => next.close());
+  await until("shown again", () => next.room("r").snapshot().pending.length > 0);
+  const last = next.room("r").send("later");
+  next.open();
+  await last;
+  assert.deepEqual(texts(server, "r").slice(-4), ["stored", "lost 1", "lost 2", "later"]);
+  assert.equal(new Set(texts(server, "r")).size, texts(server, "r").length);
+  await until("nothing is kept", () => left.items.size === 0);
+  assert.deepEqual(next.room("r").snapshot().pending, []);
+});
+
+test("what somebody else wrote on this device is neither sent nor shown, and stays theirs", async (t) => {
+  const { storage, items } = memoryOutbox();
+  const requestData = { room: "r", clientMessageId: "theirs", text: "mine, not yours" };
+  await storage.put({ event: "SendMessage", requestData, at: new Date().toISOString(), user: "somebody-else" });
+  const { server, client } = await start(t, { outbox: storage });
+  await client.room("r").send("own");
+  await until("not shown", () => client.room("r").snapshot().pending.length === 0);
+  assert.deepEqual(texts(server, "r"), ["own"]);
+  assert.deepEqual([...items.keys()], ["theirs"]);
+});
+
 test("a refusal for good rejects, shows as failed, and can be retried or discarded", async (t) => {
   const { server, client } = await start(t);
   const room = client.room("r");
@@ -225,10 +320,11 @@ test("a message after which the connection dies twice is set aside, and what was
     if (requestData.text === "poison") server.cut(1006);
     return requestData.text === "poison" || server.connections() === 0 ? null : undefined;
   });
+  // First among others, then alone, and alone again.
   const poison = assert.rejects(client.room("a").send("poison"), { code: "set_aside" });
   const others = Promise.all(["b", "c", "d"].map((name) => client.room(name).send("fine")));
   await Promise.all([poison, others]);
-  assert.equal(server.asked.filter(({ requestData }) => requestData?.text === "poison").length, 2);
+  assert.equal(server.asked.filter(({ requestData }) => requestData?.text === "poison").length, 3);
 });
 
 test("a guest comes back as the same guest, and as a new one when the token is no longer good", async (t) => {

@@ -31,6 +31,8 @@ export async function startScriptedServer(port = 0) {
   await once(server, "listening");
   const rooms = new Map<string, ScriptedRoom>();
   const asked: Asked[] = [];
+  /** Ids of what was refused and may come again: what names one of them as the one before it is refused as well. */
+  const refused = new Set<string>();
   const users = new Map<WebSocket, { id: string; name: string; guest: boolean }>();
   let guests = 0;
   /** Looks at each event first; `undefined` leaves it to the server. */
@@ -137,6 +139,13 @@ export async function startScriptedServer(port = 0) {
     }
   }
 
+  function inOrder({ requestData }: Asked): Answer | undefined {
+    if (!requestData?.clientMessageId) return undefined;
+    if (refused.has(requestData.after as string)) return { refuse: "unavailable", retryable: true };
+    refused.delete(requestData.clientMessageId as string);
+    return undefined;
+  }
+
   server.on("connection", (socket) => {
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -146,7 +155,9 @@ export async function startScriptedServer(port = 0) {
       const request = JSON.parse(String(bytes)) as Asked;
       asked.push(request);
       const scripted = script(request, socket);
-      const data = scripted === undefined ? answer(socket, request) : scripted;
+      const data = inOrder(request) ?? (scripted === undefined ? answer(socket, request) : scripted);
+      if (data !== null && "refuse" in data && data.retryable)
+        refused.add(request.requestData.clientMessageId as string);
       if (data === null || socket.readyState !== socket.OPEN) return;
       const { event, requestId } = request;
       const refusal = "refuse" in data ? { ...data, code: data.refuse, error: `refused: ${data.refuse}` } : null;

@@ -52,6 +52,8 @@ export interface SendMessage {
   event: "SendMessage";
   room: string;
   clientMessageId: string;
+  /** The message without which this one must not be stored yet. */
+  after: string | null;
   text: string | null;
   /** JSON text of any value; "null" when absent. */
   dataJson: string;
@@ -63,6 +65,7 @@ export interface Amend {
   event: "EditMessage" | "DeleteMessage" | "React";
   room: string;
   clientMessageId: string;
+  after: string | null;
   target: number;
   text: string | null;
   emoji: string | null;
@@ -147,6 +150,7 @@ function readSend(fields: Fields): SendMessage {
     event: "SendMessage",
     room: checkRoomName(fields.room),
     clientMessageId: checkClientMessageId(fields.clientMessageId),
+    after: optional(fields.after, (value) => checkClientMessageId(value, "after")),
     text,
     dataJson: hasData ? carriedJson(fields.data, "data") : "null",
     replyTo: optional(fields.replyTo, (value) => checkSeq(value, "replyTo", 1)),
@@ -158,6 +162,7 @@ function readAmend(event: Amend["event"], fields: Fields): Amend {
     event,
     room: checkRoomName(fields.room),
     clientMessageId: checkClientMessageId(fields.clientMessageId),
+    after: optional(fields.after, (value) => checkClientMessageId(value, "after")),
     target: checkSeq(fields.target, "target", 1),
     text: null,
     emoji: null,

@@ -21,9 +21,9 @@ export const checkUserId = (value: unknown, field = "user"): string => checkName
 
 const messageId = /^[\x21-\x7e]{1,64}$/;
 
-export function checkClientMessageId(value: unknown): string {
+export function checkClientMessageId(value: unknown, field = "clientMessageId"): string {
   if (typeof value !== "string" || !messageId.test(value))
-    throw new Refusal("bad_request", "clientMessageId must have 1 to 64 printable ASCII characters and no space");
+    throw new Refusal("bad_request", `${field} must have 1 to 64 printable ASCII characters and no space`);
   return value;
 }
 

@@ -1,9 +1,11 @@
 /** What becomes of a client event: refused at the door, done here, or asked of a chat worker. Each gets one reply. */
 import { type ChatAnswer, type ChatRequest, partitionOf, type Requester, Unanswered } from "@parley/bus";
 import {
+  type Amend,
   type ClientEvent,
   type Decoded,
   type ErrorCode,
+  errors,
   limits,
   Refusal,
   type Resume,
@@ -131,15 +133,26 @@ export function createRelay(options: RelayOptions): Relay {
   /** Something for a room's log: the reply says which entry it became. */
   const append = (
     session: Session,
-    event: string,
     id: RequestId,
-    room: string,
+    { event, room, clientMessageId, after }: SendMessage | Amend,
     request: ChatRequest,
     roomJson = JSON.stringify(room),
-  ) =>
-    ask(chat, session, event, id, partitionOf(room), request, (answer) => {
-      if (answer.kind === "sent") answered(session, sentFrame(event, id, roomJson, answer));
-    });
+  ) => {
+    const refuseThis = (code: ErrorCode, error: string) => {
+      if (errors[code].retryable) session.inOrder.refused(clientMessageId);
+      refuse(session, event, id, code, error);
+    };
+    chat.ask(
+      partitionOf(room),
+      request,
+      (answer) => {
+        if (answer instanceof Unanswered) refuseThis("unavailable", "No worker answered in time; send it again");
+        else if (answer.kind === "refused") refuseThis(answer.code, answer.error);
+        else if (answer.kind === "sent") answered(session, sentFrame(event, id, roomJson, answer));
+      },
+      () => session.inOrder.mayGo(clientMessageId, after),
+    );
+  };
 
   const sentFrame = (
     event: string,
@@ -164,7 +177,7 @@ export function createRelay(options: RelayOptions): Relay {
       dataJson: event.dataJson,
       replyTo: event.replyTo,
     };
-    append(session, "SendMessage", id, room, request, listening?.nameJson);
+    append(session, id, event, request, listening?.nameJson);
   };
 
   const joinRoom = (session: Session, id: RequestId, resume: Resume) => {
@@ -270,7 +283,7 @@ export function createRelay(options: RelayOptions): Relay {
       case "EditMessage":
       case "DeleteMessage":
       case "React":
-        return append(session, event.event, id, event.room, { kind: "amend", user, ...event });
+        return append(session, id, event, { kind: "amend", user, ...event });
       case "History":
         return pass(chat, session, "History", id, event.room, { kind: "history", user, ...event });
       case "MarkRead":
@@ -307,6 +320,7 @@ export function createRelay(options: RelayOptions): Relay {
       const afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
       if (afterMs > 0) {
         const error = `Too many events; wait ${afterMs} ms`;
+        if (decoded.ok && "clientMessageId" in decoded.value) session.inOrder.refused(decoded.value.clientMessageId);
         refuse(session, event, decoded.requestId, "rate_limited", error, afterMs);
         if (strike(session.limited, limits.rateLimitedWindowMs, nowMs) >= limits.rateLimitedBeforeClose)
           session.link.close("tooMany");

@@ -2,6 +2,7 @@ import type { Actor, StatusChoice } from "@parley/bus";
 import type { CloseReason, Decoded, PresenceScope } from "@parley/protocol";
 import type { Credential, Identity } from "./authenticate.ts";
 import type { HubRoom } from "./hub.ts";
+import { createInOrder, type InOrder } from "./in-order.ts";
 import { type Bucket, fullBucket, type Strikes } from "./rate-limit.ts";
 
 /** What carries a session's frames. */
@@ -44,6 +45,7 @@ export interface Session {
   idle: boolean;
   /** The status set by this session. */
   choice: StatusChoice | null;
+  inOrder: InOrder;
   bucket: Bucket;
   badFrames: Strikes;
   limited: Strikes;
@@ -80,6 +82,7 @@ export function newSession(id: string, link: Link, eventsBurst: number): Session
     presence: "none",
     idle: false,
     choice: null,
+    inOrder: createInOrder(),
     bucket: fullBucket(eventsBurst, nowMs),
     badFrames: { count: 0, sinceMs: nowMs },
     limited: { count: 0, sinceMs: nowMs },
