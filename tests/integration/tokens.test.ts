@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { makeToken } from "@parley/local";
 import type { RegisterData, Reply } from "@parley/protocol";
+import { SignJWT } from "jose";
 import { startTestStack } from "../support/start-stack.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { connectTestClient, type TestClient } from "../support/websocket-client.ts";
 
 const stack = await startTestStack({ after });
@@ -14,6 +16,12 @@ async function registered(gateway: number, ...args: string[]): Promise<TestClien
   await client.request("Register", { token: await token(...args) });
   return client;
 }
+
+const revoke = (whom: string) =>
+  fetch(`${stack.internalUrl("chat", 1)}/v1/${whom}/revoke`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${stack.serviceToken}` },
+  });
 
 let lastId = 0;
 const message = (room: string) => ({ room, clientMessageId: `m${++lastId}`, text: "x" });
@@ -69,6 +77,72 @@ describe("users' tokens", { concurrency: true }, () => {
     const heard = await client.waitForEvent("message");
     assert.deepEqual((heard.data as { sender: object }).sender, { id: "long", name: "Longer" });
     await client.close();
+  });
+
+  test("[S4] RefreshToken with fewer rooms puts the session out of the others", async () => {
+    const client = await registered(1, "--user", "narrow");
+    for (const room of ["narrow-1", "wide"]) await client.request("JoinRoom", { room });
+    await client.request("RefreshToken", { token: await token("--user", "narrow", "--rooms", "narrow-*") });
+    const left = await client.waitForEvent("room.left", ({ room }) => room === "wide");
+    assert.deepEqual(left.data, { user: { id: "narrow" }, removed: true });
+    const other = await registered(2, "--user", "other");
+    for (const room of ["wide", "narrow-1"]) await other.request("SendMessage", message(room));
+    await client.waitForEvent("message", ({ room }) => room === "narrow-1");
+    assert.ok(!client.events.some(({ event, room }) => room === "wide" && /^(message|unread)$/.test(event)));
+    await Promise.all([client.close(), other.close()]);
+  });
+
+  test("[S4] a revoked user is out within 2 s on every node with 4503, and stays out with the old tokens", async () => {
+    const old = await token("--user", "mallory");
+    const clients = await Promise.all([1, 2, 1, 2].map((gateway) => registered(gateway, "--user", "mallory")));
+    const guest = await connectTestClient(ws(2));
+    const { user, token: guestToken } = await guest.registerGuest();
+    const bystander = await registered(1, "--user", "mallory2");
+    for (const [who, sessions] of [
+      ["mallory", clients],
+      [user.id, [guest]],
+    ] as const) {
+      const startMs = performance.now();
+      assert.equal((await revoke(`users/${encodeURIComponent(who)}`)).status, 204);
+      for (const client of sessions) assert.equal((await client.closed).code, 4503);
+      const tookMs = performance.now() - startMs;
+      assert.ok(tookMs < 2_000, `it took ${tookMs} ms`);
+    }
+    for (const revoked of [old, guestToken]) {
+      const again = await connectTestClient(ws(1));
+      const reply = await again.send("Register", { token: revoked });
+      assert.deepEqual([reply.code, reply.error], ["unauthorized", "This token was revoked"]);
+      assert.equal((await again.closed).code, 4500);
+    }
+    assert.equal(codeOf(await bystander.send("RefreshToken", { token: old })), "unauthorized");
+    await bystander.request("Heartbeat");
+    // A token's time has whole seconds: what is issued in a later one holds.
+    const back = await waitFor("a new token to hold", async () => {
+      const client = await connectTestClient(ws(2));
+      const reply = await client.send("Register", { token: await token("--user", "mallory") });
+      if (reply.success) return client;
+      await client.closed;
+      return false;
+    });
+    await Promise.all([back.close(), bystander.close()]);
+  });
+
+  test("[S4] one token is revoked by its jti; the same user's other ones hold", async () => {
+    const sign = (jti: string) =>
+      new SignJWT({ jti })
+        .setProtectedHeader({ alg: "HS256" })
+        .setSubject("twice")
+        .setAudience("parley")
+        .setIssuedAt()
+        .setExpirationTime("1h")
+        .sign(new TextEncoder().encode(stack.tokenSecret));
+    const [lost, kept] = await Promise.all([connectTestClient(ws(1)), connectTestClient(ws(2))]);
+    await lost.request("Register", { token: await sign("lost/phone") });
+    await kept.request("Register", { token: await sign("laptop") });
+    assert.equal((await revoke(`tokens/${encodeURIComponent("lost/phone")}`)).status, 204);
+    assert.equal((await lost.closed).code, 4503);
+    await kept.request("Heartbeat");
+    await kept.close();
   });
 
   test("room patterns: inside them as ever, outside them forbidden, whether the room is there or not", async () => {

@@ -11,6 +11,14 @@ export interface Actor {
   rights: string;
 }
 
+/** Whom a token was issued to, and when. */
+export interface Bearer {
+  user: string;
+  /** 0 where the token does not say. */
+  issuedAtMs: number;
+  tokenId: string | null;
+}
+
 export interface ChatSend {
   kind: "send";
   room: string;
@@ -37,6 +45,8 @@ export type ChatAsk =
       issuedAtMs: number;
       tokenId: string | null;
     }
+  /** Which of these sessions rest on what was revoked? Answer json: `[true | false, …]` in their order. */
+  | { kind: "revoked"; bearers: Bearer[] }
   /** These guests are still (or were until now) connected. Answer json `{}`. */
   | { kind: "seen"; users: string[] }
   /** Answer `joined`. `quiet`: a reconnection, of which the room is not told. */

@@ -6,5 +6,7 @@ export type GatewayOrder =
   | { order: "all"; frame: string }
   /** All sessions of the user are closed. */
   | { order: "disconnect"; user: string }
+  /** What was issued to this user, or under this token id, up to `beforeMs` holds no more: its sessions end. */
+  | { order: "revoke"; user: string | null; tokenId: string | null; beforeMs: number }
   /** A user became a member of a room, or ceased to be: whom to tell of unread messages. */
   | { order: "membership"; user: string; room: string; member: boolean };

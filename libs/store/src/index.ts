@@ -1,5 +1,6 @@
 export * from "./notifications.ts";
 export { openStore, type StoreOptions } from "./open-store.ts";
+export * from "./revocations.ts";
 export * from "./room-log.ts";
 export * from "./rooms.ts";
 export * from "./sms.ts";

@@ -1,5 +1,6 @@
 import { Unavailable } from "@parley/protocol";
 import type { NotificationStore } from "./notifications.ts";
+import type { RevocationStore } from "./revocations.ts";
 import type { RoomLog } from "./room-log.ts";
 import type { RoomStore } from "./rooms.ts";
 import type { SmsStore } from "./sms.ts";
@@ -21,6 +22,7 @@ export interface Store {
   sms: SmsStore;
   tickets: TicketStore;
   timers: TimerStore;
+  revocations: RevocationStore;
   /** Rejects with StoreUnavailable when the store can't be written to. */
   ping(): Promise<void>;
   /** Resolves once all that was asked for is answered; what is asked for afterwards is StoreUnavailable. */

@@ -19,6 +19,7 @@ import { arrive, seen } from "./guests.ts";
 import { joinRoom, leaveRoom } from "./membership.ts";
 import { amendMessage, sendMessage } from "./messages.ts";
 import { fillGap, headsOf, history, listRooms, markRead, unreadOf } from "./reading.ts";
+import { answerRevoked } from "./revocations.ts";
 import { createRoomStates, type RoomState, type RoomStates } from "./room-states.ts";
 import { sweepOnce } from "./sweep.ts";
 
@@ -135,7 +136,9 @@ function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
     case "send":
       return sendMessage(deps, request);
     case "arrive":
-      return arrive(deps, request.user, request.infoJson, request.fresh);
+      return arrive(deps, request);
+    case "revoked":
+      return answerRevoked(deps, request.bearers);
     case "seen":
       return seen(deps, request.users);
     case "join":

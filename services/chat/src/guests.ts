@@ -1,15 +1,18 @@
 /** Who comes and goes, as far as rooms care: users as their tokens name them; a guest ends a day after the last session. */
-import type { Actor, ChatAnswer } from "@parley/bus";
+import type { Actor, ChatAnswer, ChatAsk } from "@parley/bus";
 import { Refusal } from "@parley/protocol";
 import { newUser, type UserRecord } from "@parley/store";
 import type { ChatDeps } from "./chat.ts";
+import { refuseRevoked } from "./revocations.ts";
 
+type Arrival = Extract<ChatAsk, { kind: "arrive" }>;
 type Deps = Pick<ChatDeps, "store" | "now">;
 
 export const guestLifeMs = 24 * 60 * 60 * 1000;
 const maxMemberships = 500;
 
-export async function arrive(deps: Deps, user: Actor, infoJson: string | null, fresh: boolean): Promise<ChatAnswer> {
+export async function arrive(deps: Deps, arrival: Arrival): Promise<ChatAnswer> {
+  const { user, infoJson, fresh, issuedAtMs, tokenId } = arrival;
   const now = deps.now();
   const { id, guest } = user;
   const { users, rooms } = deps.store;
@@ -20,6 +23,7 @@ export async function arrive(deps: Deps, user: Actor, infoJson: string | null, f
   const [known] = await users.find([id]);
   if (guest && (!known || known.lastSeenAtMs < now - guestLifeMs))
     throw new Refusal("unauthorized", "This guest ended 24 h after the last session; register as a new one");
+  await refuseRevoked(deps, { user: id, issuedAtMs, tokenId });
   if (!guest) await follow(deps, user, infoJson, known ?? null);
   await users.touch([id], now);
   const mine = await rooms.roomsOf(id, { after: null, limit: maxMemberships });

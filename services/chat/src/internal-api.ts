@@ -14,6 +14,7 @@ import { ApiError, createInternalApi, type InternalApi, type Logger, Type } from
 import type { MemberRecord, RoomRecord } from "@parley/store";
 import type { Chat, ChatDeps } from "./chat.ts";
 import { digestOf, messageFields } from "./entry.ts";
+import { addPeople } from "./people-api.ts";
 import { historyOf } from "./reading.ts";
 import type { RoomState } from "./room-states.ts";
 
@@ -112,6 +113,7 @@ export async function createChatApi(options: {
   addRooms(api, deps);
   addMembers(api, deps);
   addMessages(api, deps);
+  addPeople(api, deps);
   return api;
 }
 

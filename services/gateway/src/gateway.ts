@@ -39,6 +39,7 @@ import { createPresenceReport } from "./presence-report.ts";
 import { createConnectionLimit } from "./rate-limit.ts";
 import { createRaw, createRawSeat } from "./raw.ts";
 import { createRelay } from "./relay.ts";
+import { createRevocations } from "./revocations.ts";
 import { createRoomListeners, type Listener } from "./room-listeners.ts";
 import type { Session, SessionEvents } from "./session.ts";
 import { createSocketIo } from "./socket-io.ts";
@@ -95,6 +96,8 @@ export interface Gateway {
 /** Presence is worth no long wait: its reports are said again anyway. */
 const presenceGiveUpMs = 4_000;
 const unlimited = 1_000_000_000;
+/** Orders are told at most once; NATS could drop one. */
+const revokedEveryMs = 60 * 1000;
 const guestSeenEveryMs = 60 * 60 * 1000;
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -127,8 +130,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     publishToRoom(app, room, frame);
     listeners.publish(room, frame, except);
   };
+  const revocations = createRevocations({ sessions: () => sessions, ask });
   const spread = createSpread();
-  const people = createPeople({ bus, node, spread, ask, onError });
+  const people = createPeople({ bus, node, spread, ask, onRevoke: revocations.obey, onError });
   const hub = createHub({
     bus,
     ask,
@@ -172,6 +176,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     eventsPerSecond,
     eventsBurst,
     onIdentified: (session) => {
+      revocations.identified(session);
       if (session.credential?.expiresAtMs != null) withEnd.add(session);
       // Who they are may have changed: a guest who became a user.
       if (session.stage === "registered") report.changed(session);
@@ -304,7 +309,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const compareHeads = () =>
     hub.compareHeads().catch((error) => logger.warn({ err: error }, "heads could not be compared"));
+  const lookUpRevoked = () =>
+    revocations.lookUp().catch((error) => logger.warn({ err: error }, "revoked tokens could not be looked up"));
   bus.onReconnect(() => void compareHeads());
+  bus.onReconnect(() => void lookUpRevoked());
   const timers = [
     setInterval(() => bus.isConnected() && compareHeads(), options.headsEveryMs ?? 10_000),
     setInterval(() => {
@@ -324,6 +332,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       typing.sweep(nowMs);
     }, 500),
     setInterval(() => presence.sweep(people.all(), performance.now()), 5_000),
+    setInterval(() => bus.isConnected() && lookUpRevoked(), revokedEveryMs),
     setInterval(() => tellSeen(goneGuests.size > 0 ? [...goneGuests] : []), 5_000),
     setInterval(() => tellSeen([...sessions].flatMap(({ user }) => (user?.guest ? [user.id] : []))), guestSeenEveryMs),
   ];

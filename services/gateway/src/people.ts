@@ -1,7 +1,15 @@
 /** Which sessions are whose on this node, and which rooms their members should hear of as unread. */
 
 import type { Subscription } from "@nats-io/nats-core";
-import { type Bus, type ChatAnswer, type ChatAsk, type GatewayOrder, partitionOf, subjects } from "@parley/bus";
+import {
+  type Bus,
+  type ChatAnswer,
+  type ChatAsk,
+  type GatewayOrder,
+  hasRightIn,
+  partitionOf,
+  subjects,
+} from "@parley/bus";
 import { roomEventFrame } from "./frames.ts";
 import type { Session } from "./session.ts";
 import type { Spread } from "./spread.ts";
@@ -11,6 +19,7 @@ export interface PeopleOptions {
   node: string;
   spread: Spread;
   ask: (partition: number, request: ChatAsk) => Promise<ChatAnswer>;
+  onRevoke: (order: Extract<GatewayOrder, { order: "revoke" }>) => void;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -32,7 +41,7 @@ interface Person {
 
 const unreadPerRequest = 500;
 
-export function createPeople({ bus, node, spread, ask, onError }: PeopleOptions): People {
+export function createPeople({ bus, node, spread, ask, onRevoke, onError }: PeopleOptions): People {
   const people = new Map<string, Person>();
   const byId = new Map<string, Session>();
   /** Members on this node, by room, whether they listen or not. */
@@ -101,7 +110,9 @@ export function createPeople({ bus, node, spread, ask, onError }: PeopleOptions)
   };
 
   const elsewhere = (user: string, room: string): Session[] =>
-    [...(people.get(user)?.sessions ?? [])].filter((session) => !session.rooms.has(room));
+    [...(people.get(user)?.sessions ?? [])].filter(
+      (session) => !session.rooms.has(room) && hasRightIn(session.user?.rights ?? "", "join", room),
+    );
 
   const orders = [subjects.gateways(), subjects.gateway(node)].map((subject) =>
     bus.nc.subscribe(subject, {
@@ -119,6 +130,7 @@ export function createPeople({ bus, node, spread, ask, onError }: PeopleOptions)
       return;
     }
     if (order.order === "all") return spread([...byId.values()], order.frame);
+    if (order.order === "revoke") return onRevoke(order);
     const person = people.get(order.user);
     if (!person) return;
     if (order.order === "disconnect") {

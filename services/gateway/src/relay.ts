@@ -238,7 +238,13 @@ export function createRelay(options: RelayOptions): Relay {
 
   const arrive = createArrive(chat);
   const register = createRegister({ ...options, arrive, join, answered, fail });
-  const refreshToken = createRefreshToken({ ...options, arrive, answered, fail });
+  const refreshToken = createRefreshToken({
+    ...{ ...options, arrive, answered, fail },
+    leave: (session, room) => {
+      typing.end(session, room);
+      hub.leave(room, session);
+    },
+  });
 
   const unregister = (session: Session, id: RequestId) => {
     session.stage = "leaving";

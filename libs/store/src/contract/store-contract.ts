@@ -3,6 +3,7 @@ import type { Store } from "../store.ts";
 import { logContract } from "./log-contract.ts";
 import { logModelContract } from "./log-model-contract.ts";
 import { notificationsContract } from "./notifications-contract.ts";
+import { revocationsContract } from "./revocations-contract.ts";
 import { roomsContract } from "./rooms-contract.ts";
 import { smsContract } from "./sms-contract.ts";
 import { ticketsContract } from "./tickets-contract.ts";
@@ -53,5 +54,6 @@ export function storeContract(name: string, open: OpenContractStore, options: Co
     smsContract(stores);
     ticketsContract(stores);
     timersContract(stores);
+    revocationsContract(stores);
   });
 }

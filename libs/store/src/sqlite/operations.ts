@@ -3,6 +3,7 @@ import type { Connection } from "./connection.ts";
 import { journalTable } from "./journal.ts";
 import { logTable } from "./log.ts";
 import { notificationsTable } from "./notifications.ts";
+import { revocationsTable } from "./revocations.ts";
 import { roomsTable } from "./rooms.ts";
 import { smsTable } from "./sms.ts";
 import { ticketsTable } from "./tickets.ts";
@@ -16,6 +17,7 @@ export function storeOperations(connection: Connection) {
   const users = usersTable(connection);
   const sms = smsTable(connection);
   const notifications = notificationsTable(connection);
+  const revocations = revocationsTable(connection);
   const tickets = ticketsTable(connection);
   const timers = timersTable(connection, (name) => rooms.find([name])[0]?.key ?? null);
   const journal = journalTable(connection);
@@ -86,6 +88,7 @@ export function storeOperations(connection: Connection) {
       createTicket: tickets.create,
       changeTicket: tickets.change,
       putTimer: timers.put,
+      putRevocation: revocations.put,
       ping: (): void => void ping.run(),
     },
 
@@ -130,6 +133,7 @@ export function storeOperations(connection: Connection) {
       findTimers: timers.find,
       listTimers: timers.list,
       activeTimers: timers.active,
+      findRevocations: revocations.find,
     },
 
     chores: {

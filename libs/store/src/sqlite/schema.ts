@@ -179,6 +179,9 @@ const migrations = [
   CREATE INDEX timers_running ON timers (partition) WHERE ends_at IS NOT NULL;
   CREATE INDEX timers_ended ON timers (partition, ended_at) WHERE ended_at IS NOT NULL AND ends_at IS NULL;
   `,
+  `
+  CREATE TABLE revocations (subject TEXT PRIMARY KEY, before INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the file to this version's schema; safe when several processes do so at once. */

@@ -105,6 +105,10 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
       list: (options) => read("listTimers", options),
       active: (partitions, endedSinceMs) => read("activeTimers", partitions, endedSinceMs),
     },
+    revocations: {
+      put: (subject, beforeMs) => write("putRevocation", subject, beforeMs),
+      find: (subjects) => read("findRevocations", subjects),
+    },
     ping: () => write("ping"),
     close,
   };
