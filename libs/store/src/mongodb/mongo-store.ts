@@ -5,6 +5,7 @@ import { mongoMembers } from "./members.ts";
 import { mongoNotifications } from "./notifications.ts";
 import { recordsOf } from "./records.ts";
 import { mongoRemovals } from "./removals.ts";
+import { mongoRevocations } from "./revocations.ts";
 import { mongoRooms } from "./rooms.ts";
 import { migrate } from "./schema.ts";
 import { segmentsOf } from "./segments.ts";
@@ -57,6 +58,7 @@ export async function openMongoStore(url: string, options: MongoOptions = {}): P
     sms: mongoSms(connection, records),
     tickets: mongoTickets(connection, records),
     timers: timers.store,
+    revocations: mongoRevocations(connection),
     ping: () =>
       connection.call(async () => {
         try {
