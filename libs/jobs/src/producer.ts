@@ -30,7 +30,12 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
   // BullMQ's add waits for ever for a Redis that is away, unless its connection is told to refuse.
   const connection = connectRedis(
     redisUrl,
-    { enableOfflineQueue: false, commandTimeout: timeoutMs, maxRetriesPerRequest: 0, connectionName: `${name}-producer` },
+    {
+      enableOfflineQueue: false,
+      commandTimeout: timeoutMs,
+      maxRetriesPerRequest: 0,
+      connectionName: `${name}-producer`,
+    },
     onError,
   );
   // A queue made while Redis is away would keep the failure of its first question for good.

@@ -7,10 +7,7 @@ export interface DueRecord {
 
 export interface SweeperOptions<Row extends DueRecord> {
   /** As the store's `due`. */
-  due: (
-    atMs: number,
-    options: { after: { dueAtMs: number; id: string } | null; limit: number },
-  ) => Promise<Row[]>;
+  due: (atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }) => Promise<Row[]>;
   /** Adds jobs for those of a page; answers whether Redis took them. */
   add: (records: Row[]) => Promise<boolean>;
   everyMs: number;

@@ -29,6 +29,8 @@ export interface InternalApiOptions {
   logger: Logger;
   /** Whether the service can do its work now: what `/readyz` says. */
   isReady: () => boolean;
+  /** Paths that need no service token because they check their callers in a way of their own. */
+  openPaths?: readonly string[];
 }
 
 /** Error of the internal APIs: `{error, code}` with a status. */
@@ -56,9 +58,18 @@ const compileWithDefaults: typeof TypeBoxValidatorCompiler = (route) => {
   return route.httpPart === "querystring" ? (query) => validate(Value.Default(route.schema, query)) : validate;
 };
 
+/** `Basic` credentials as the bearer token that their password is; all else as it came. */
+function asBearer(authorization: string): string {
+  const [scheme, credentials = ""] = authorization.split(" ", 2);
+  if (scheme !== "Basic") return authorization;
+  const [, ...password] = Buffer.from(credentials, "base64").toString("utf8").split(":");
+  return `Bearer ${password.join(":")}`;
+}
+
 /**
  * A Fastify server with `/healthz`, `/readyz`, `/openapi.json` and the page `/docs`; every other path asks for the service
- * token (`Authorization: Bearer …`). Add routes, then `listen`.
+ * token: `Authorization: Bearer …`, or, for browsers, which ask a person for it, as the password of any name. Add routes, then
+ * `listen`.
  */
 export async function createInternalApi(options: InternalApiOptions): Promise<InternalApi> {
   const api = fastify({
@@ -79,13 +90,15 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
   await api.register(swaggerUi, { routePrefix: "/docs" });
 
   const expected = Buffer.from(`Bearer ${options.token}`);
+  const openPaths = new Set(options.openPaths);
   const open = /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)$/;
-  api.addHook("onRequest", async (request) => {
+  api.addHook("onRequest", async (request, reply) => {
     const path = request.url.split("?", 1)[0] as string;
-    if (open.test(path)) return;
-    const given = Buffer.from(request.headers.authorization ?? "");
-    if (given.length !== expected.length || !timingSafeEqual(given, expected))
-      throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
+    if (open.test(path) || openPaths.has(path)) return;
+    const given = Buffer.from(asBearer(request.headers.authorization ?? ""));
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return;
+    void reply.header("www-authenticate", 'Basic realm="Parley: the service token is the password"');
+    throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
   });
   api.setErrorHandler((error: ApiFault, request, reply) => {
     const status = error.statusCode ?? 500;

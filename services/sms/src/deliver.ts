@@ -78,7 +78,12 @@ export function createDeliver(options: DeliverOptions): Deliver {
         if (step.do === "nothing") return null;
         if (step.do === "wait") return step.untilMs;
         if (step.do === "send" && (await store.isOptedOut(record.to))) {
-          const ended = { status: "failed", error: "This number opted out", dueAtMs: null, updatedAtMs: Date.now() } as const;
+          const ended = {
+            status: "failed",
+            error: "This number opted out",
+            dueAtMs: null,
+            updatedAtMs: Date.now(),
+          } as const;
           if (await store.change(id, record.version, ended)) return null;
           continue;
         }

@@ -112,7 +112,8 @@ export function applyOutcome(
       return status === "delivered" || status === "failed" ? null : { ...end, status: "failed", error: outcome.error };
     case "refused": {
       if (!open) return null;
-      if (outcome.final || record.attempts >= policy.attempts) return { ...end, status: "failed", error: outcome.error };
+      if (outcome.final || record.attempts >= policy.attempts)
+        return { ...end, status: "failed", error: outcome.error };
       const dueAtMs = nowMs + retryDelayMs(record.attempts, policy, random);
       return { status: "queued", error: outcome.error, updatedAtMs: nowMs, dueAtMs };
     }

@@ -36,7 +36,8 @@ export function createTwilio(options: TwilioOptions): Provider {
         const message = await client.messages.create({ to, body: text, ...sender, ...callback });
         return { kind: "accepted", providerId: message.sid };
       } catch (error) {
-        if (error instanceof twilio.RestException) return outcomeOfStatus(error.status, `${error.code} ${error.message}`);
+        if (error instanceof twilio.RestException)
+          return outcomeOfStatus(error.status, `${error.code} ${error.message}`);
         return outcomeOfError(error);
       }
     },

@@ -1,6 +1,6 @@
 /** Any HTTP service: one signed POST an SMS, and signed callbacks from it. */
 import { Refusal } from "@parley/protocol";
-import { isSignedBy, signBody, signatureHeader } from "@parley/service-kit";
+import { isSignedBy, signatureHeader, signBody } from "@parley/service-kit";
 import type { Outcome } from "../state.ts";
 import { type Callback, outcomeOfError, outcomeOfStatus, type Provider } from "./provider.ts";
 
@@ -38,7 +38,10 @@ export function createWebhook({ url, secret }: WebhookOptions): Provider {
     },
     readCallback({ header, body }) {
       if (!isSignedBy(secret, body, header(signatureHeader)))
-        throw new Refusal("forbidden", `The header ${signatureHeader} is not this body's signature under SMS_WEBHOOK_SECRET`);
+        throw new Refusal(
+          "forbidden",
+          `The header ${signatureHeader} is not this body's signature under SMS_WEBHOOK_SECRET`,
+        );
       return [readCallback(body)];
     },
   };
@@ -74,7 +77,10 @@ function outcomeOf(status: unknown, error: unknown): Outcome {
     case "delivered":
       return { kind: "delivered" };
     case "failed":
-      return { kind: "undelivered", error: typeof error === "string" ? error.slice(0, 500) : "The provider says: failed" };
+      return {
+        kind: "undelivered",
+        error: typeof error === "string" ? error.slice(0, 500) : "The provider says: failed",
+      };
     default:
       throw new Refusal("bad_request", "status must be sent, delivered or failed");
   }

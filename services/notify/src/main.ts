@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto";
+import { connectBus } from "@parley/bus";
+import { createLogger, runService } from "@parley/service-kit";
+import { openStore } from "@parley/store";
+import { readNotifyConfig } from "./config.ts";
+import { createNotifyApi } from "./internal-api.ts";
+import { startNotify } from "./notify.ts";
+import { version } from "./version.ts";
+
+const hourMs = 60 * 60_000;
+
+await runService(async (lifecycle) => {
+  const config = readNotifyConfig();
+  const logger = createLogger({ service: "notify", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const bus = await connectBus({ url: config.NATS_URL, name: `notify-${config.INSTANCE}` });
+  lifecycle.onStop("bus", () => bus.close());
+  const store = await openStore(config.STORE_URL);
+  lifecycle.onStop("store", () => store.close());
+  const notices = config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL);
+  if (notices !== store) lifecycle.onStop("notices", () => notices.close());
+  const notify = await startNotify({
+    ...{ bus, store, notices, logger, version },
+    redisUrl: config.REDIS_URL,
+    worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
+    smsLimits: {
+      segmentsMax: config.SMS_SEGMENTS_MAX,
+      blockedCountries: new Set(config.SMS_BLOCKED_COUNTRIES.toUpperCase().split(",")),
+      perNumber: config.SMS_PER_NUMBER,
+      perNumberMs: hourMs,
+    },
+  });
+  lifecycle.onStop("notify", () => notify.stop());
+  const api = await createNotifyApi({ notify, logger, token: config.INTERNAL_TOKEN, version });
+  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
+  lifecycle.onStop("internal API", () => api.close());
+  logger.info({ api: api.addresses()[0] }, "notify worker ready");
+  return { logger, parentPipe: config.PARENT_PIPE };
+});

@@ -1,0 +1,100 @@
+/** The SMS worker: takes what was accepted to the provider, in lanes that share nothing: queue, workers, connections. */
+import { createProducer, startConsumer, startSweeper } from "@parley/jobs";
+import type { Logger } from "@parley/service-kit";
+import type { SmsKind, SmsRecord, SmsStore } from "@parley/store";
+import { createDeliver, type Deliver, type DeliverOptions } from "./deliver.ts";
+import { createOptOuts } from "./opt-outs.ts";
+import type { Callback } from "./providers/provider.ts";
+
+export interface SmsOptions extends DeliverOptions {
+  logger: Logger;
+  redisUrl: string;
+  lanes: { kind: SmsKind; concurrency: number; perSecond: number }[];
+  /** A job whose process says nothing for this long goes to another one. */
+  lockMs?: number;
+  sweepEveryMs: number;
+  /** How long ended records are kept. */
+  keepMs: number;
+}
+
+export interface Sms {
+  deliver: Deliver;
+  store: SmsStore;
+  isReady(): boolean;
+  /** Tries a dead letter, or one whose outcome is unknown, again from the start; null where it is neither. */
+  replay(id: string): Promise<SmsRecord | null>;
+  /** Takes in what the provider's callback says. */
+  take(callback: Callback): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const removeEveryMs = 10 * 60_000;
+const removedAtOnce = 1_000;
+
+export function startSms(options: SmsOptions): Sms {
+  const { store, logger, redisUrl, provider } = options;
+  const onError = (error: Error) => logger.warn({ err: error }, "the SMS queues");
+  const deliver = createDeliver(options);
+  const optOuts = createOptOuts(store);
+  const producers = {
+    transactional: createProducer({ redisUrl, queue: "sms-transactional", onError }),
+    bulk: createProducer({ redisUrl, queue: "sms-bulk", onError }),
+  };
+  const consumers = options.lanes.map(({ kind, concurrency, perSecond }) =>
+    startConsumer({
+      redisUrl,
+      queue: `sms-${kind}`,
+      concurrency,
+      perSecond,
+      ...(options.lockMs === undefined ? {} : { lockMs: options.lockMs }),
+      handle: deliver.step,
+      onError,
+    }),
+  );
+  const sweeper = startSweeper<SmsRecord>({
+    due: store.due,
+    add: async (records) => {
+      const added = await Promise.all(
+        (["transactional", "bulk"] as const).map((kind) => {
+          const ids = records.filter((record) => record.kind === kind).map(({ id }) => id);
+          return ids.length === 0 || producers[kind].add(ids);
+        }),
+      );
+      return added.every(Boolean);
+    },
+    everyMs: options.sweepEveryMs,
+    graceMs: options.sweepEveryMs / 2,
+    onError,
+  });
+  const removing = setInterval(() => {
+    void store.removeOld(Date.now() - options.keepMs, removedAtOnce).catch(onError);
+  }, removeEveryMs);
+
+  return {
+    deliver,
+    store,
+    isReady: () => consumers.every((consumer) => consumer.isReady()),
+    async replay(id) {
+      const before = await store.find(id);
+      if (before?.status !== "failed" && before?.status !== "unknown") return null;
+      const replayed = await deliver.settle(id, { kind: "replay" });
+      if (replayed) producers[replayed.kind].nudge(id);
+      return replayed;
+    },
+    async take(callback) {
+      if (callback.kind === "incoming") return optOuts.take(callback.from, callback.text);
+      const { id, providerId, outcome } = callback;
+      const record =
+        (id === null ? null : await store.find(id)) ??
+        (providerId === null ? null : await store.findByProviderId(provider.name, providerId));
+      // A receipt for what we never sent, or have forgotten: nobody is the wiser if we refuse it.
+      if (record) await deliver.settle(record.id, outcome);
+    },
+    async stop() {
+      clearInterval(removing);
+      sweeper.stop();
+      await Promise.all(consumers.map((consumer) => consumer.stop()));
+      await Promise.all(Object.values(producers).map((producer) => producer.close()));
+    },
+  };
+}
