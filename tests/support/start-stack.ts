@@ -6,8 +6,10 @@ import { tempDir } from "./temp-dir.ts";
 export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "loadTest" | "services"> {
   gateways?: number;
   chat?: number;
-  /** Presence workers, and Redis with them: none unless told. */
+  /** Of the others none run unless told: some bring Redis along. */
   presence?: number;
+  notify?: number;
+  sms?: number;
 }
 
 /** A whole Parley for one test, on ports of its own, with an empty store. */
@@ -38,7 +40,7 @@ const shownLines = 60;
 
 /** Starts real processes and resolves when all are ready; ends with the test, whose failure shows their last lines. */
 export async function startTestStack(teardown: Teardown, options: TestStackOptions = {}): Promise<TestStack> {
-  const { gateways = 2, chat = 2, presence = 0, drainMs = 300, ...rest } = options;
+  const { gateways = 2, chat = 2, presence = 0, notify = 0, sms = 0, drainMs = 300, ...rest } = options;
   const stateDir = tempDir(teardown);
   const lines: string[] = [];
   const keep = (line: string) => {
@@ -47,7 +49,8 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
   };
   const stack = await startStack({
     ...rest,
-    ...{ checkoutDir, stateDir, drainMs, anyPorts: true, instances: { gateway: gateways, chat, presence } },
+    ...{ checkoutDir, stateDir, drainMs, anyPorts: true },
+    instances: { gateway: gateways, chat, presence, notify, sms },
     announce: (line) => keep(`launcher: ${line}`),
     onLine: (title, line) => keep(`${title}: ${line}`),
   });

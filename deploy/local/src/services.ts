@@ -18,6 +18,10 @@ export interface ServiceDefinition {
   needs: readonly EngineName[];
   /** Whether it gets `STORE_URL`. */
   usesStore?: boolean;
+  /** Whether it gets `NOTICE_STORE_URL`: notifications and SMS have a file of their own, whose writes the rooms' don't wait for. */
+  usesNoticeStore?: boolean;
+  /** Further settings, where nothing else is said; `dataDir` is where this run keeps its data. */
+  settings?: (dataDir: string) => Record<string, string>;
 }
 
 /** A new service is one more entry here. Those with a public port drain before all others. */
@@ -49,5 +53,26 @@ export const services: readonly ServiceDefinition[] = [
     internalPort: 9300,
     needs: ["nats", "redis"],
     usesStore: true,
+  },
+  {
+    name: "notify",
+    entry: "services/notify/src/main.ts",
+    flag: "notify",
+    instances: 1,
+    internalPort: 9500,
+    needs: ["nats", "redis"],
+    usesStore: true,
+    usesNoticeStore: true,
+  },
+  {
+    name: "sms",
+    entry: "services/sms/src/main.ts",
+    flag: "sms",
+    instances: 1,
+    internalPort: 9600,
+    needs: ["nats", "redis"],
+    usesNoticeStore: true,
+    // Trying things out: SMS go into a file, and are shown in the page on the phone of whoever gave the number.
+    settings: (dataDir) => ({ SMS_FILE: `${dataDir}/sms.jsonl`, SMS_PHONES: "1" }),
   },
 ];

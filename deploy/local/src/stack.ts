@@ -194,7 +194,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         // Standard input is a pipe that closes when we die: the service then ends by itself.
         PARENT_PIPE: "1",
       };
-      if (definition.usesStore) env.STORE_URL ??= `sqlite:${join(paths.data, "parley.db")}`;
+      const storeUrl = env.STORE_URL ?? `sqlite:${join(paths.data, "parley.db")}`;
+      if (definition.usesStore) env.STORE_URL = storeUrl;
+      if (definition.usesNoticeStore)
+        env.NOTICE_STORE_URL ??= storeUrl.startsWith("sqlite:") ? `sqlite:${join(paths.data, "notices.db")}` : storeUrl;
+      for (const [name, value] of Object.entries(definition.settings?.(paths.data) ?? {})) env[name] ??= value;
       if (own.public !== undefined) {
         env.PORT = String(own.public);
         env.GUEST_KEY = guestKey;

@@ -16,6 +16,8 @@ export interface Producer {
   nudge(id: string): void;
   /** Adds jobs for the records; answers whether Redis took them. A record that has a job already keeps the one it has. */
   add(ids: string[]): Promise<boolean>;
+  /** The queue's state. Rejects where Redis can't be reached. */
+  look(): Promise<{ waiting: number; delayed: number; active: number; oldestMs: number }>;
   /** Sends what waits if that is possible, and closes. */
   close(): Promise<void>;
 }
@@ -94,8 +96,19 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
     adding = null;
   };
 
+  const look = async () => {
+    if (connection.status !== "ready" || !queue) throw new Error("Redis can't be reached");
+    const [counts, [oldest]] = await withTimeout(
+      Promise.all([queue.getJobCounts("waiting", "delayed", "active"), queue.getJobs(["waiting"], 0, 0, true)]),
+    );
+    const { waiting: n = 0, delayed = 0, active = 0 } = counts;
+    // Age of the one that has waited longest for a worker.
+    return { waiting: n, delayed, active, oldestMs: oldest ? Date.now() - oldest.timestamp : 0 };
+  };
+
   return {
     add,
+    look,
     nudge(id) {
       if (waiting.length >= waitingMax || performance.now() < restUntilMs) return;
       waiting.push(id);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
@@ -12,6 +12,7 @@ const hourMs = 60 * 60_000;
 await runService(async (lifecycle) => {
   const config = readNotifyConfig();
   const logger = createLogger({ service: "notify", instance: config.INSTANCE, level: config.LOG_LEVEL });
+  const metrics = createMetrics({ service: "notify", version, logger });
   const bus = await connectBus({ url: config.NATS_URL, name: `notify-${config.INSTANCE}` });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
@@ -19,7 +20,7 @@ await runService(async (lifecycle) => {
   const notices = config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL);
   if (notices !== store) lifecycle.onStop("notices", () => notices.close());
   const notify = await startNotify({
-    ...{ bus, store, notices, logger, version },
+    ...{ bus, store, notices, logger, metrics, version },
     redisUrl: config.REDIS_URL,
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
     smsLimits: {
@@ -33,6 +34,8 @@ await runService(async (lifecycle) => {
   const api = await createNotifyApi({ notify, logger, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
+  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
+  lifecycle.onStop("metrics", () => scraped.close());
   logger.info({ api: api.addresses()[0] }, "notify worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

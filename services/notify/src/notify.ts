@@ -1,7 +1,7 @@
 /** The notify worker: takes in notifications and SMS, and sees to it that people are told. */
 import type { Bus } from "@parley/bus";
 import { createProducer } from "@parley/jobs";
-import type { Logger } from "@parley/service-kit";
+import type { Logger, Metrics } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { type AcceptSms, createAcceptSms, type SmsLimits } from "./accept-sms.ts";
 
@@ -12,6 +12,7 @@ export interface NotifyOptions {
   notices: Pick<Store, "notifications" | "sms">;
   redisUrl: string;
   logger: Logger;
+  metrics: Metrics;
   worker: string;
   version: string;
   smsLimits: SmsLimits;

@@ -1,17 +1,17 @@
 /** The SMS worker: takes what was accepted to the provider, in lanes that share nothing: queue, workers, connections. */
 import { createProducer, startConsumer, startSweeper } from "@parley/jobs";
-import type { Logger } from "@parley/service-kit";
+import type { Logger, Metrics } from "@parley/service-kit";
 import type { SmsKind, SmsRecord, SmsStore } from "@parley/store";
 import { createDeliver, type Deliver, type DeliverOptions } from "./deliver.ts";
 import { createOptOuts } from "./opt-outs.ts";
 import type { Callback } from "./providers/provider.ts";
+import { addSmsMetrics, createAttemptCounts } from "./sms-metrics.ts";
 
-export interface SmsOptions extends DeliverOptions {
+export interface SmsOptions extends Omit<DeliverOptions, "onOutcome"> {
   logger: Logger;
+  metrics: Metrics;
   redisUrl: string;
   lanes: { kind: SmsKind; concurrency: number; perSecond: number }[];
-  /** A job whose process says nothing for this long goes to another one. */
-  lockMs?: number;
   sweepEveryMs: number;
   /** How long ended records are kept. */
   keepMs: number;
@@ -34,7 +34,8 @@ const removedAtOnce = 1_000;
 export function startSms(options: SmsOptions): Sms {
   const { store, logger, redisUrl, provider } = options;
   const onError = (error: Error) => logger.warn({ err: error }, "the SMS queues");
-  const deliver = createDeliver(options);
+  const attempts = createAttemptCounts();
+  const deliver = createDeliver({ ...options, onOutcome: attempts.add });
   const optOuts = createOptOuts(store);
   const producers = {
     transactional: createProducer({ redisUrl, queue: "sms-transactional", onError }),
@@ -46,7 +47,8 @@ export function startSms(options: SmsOptions): Sms {
       queue: `sms-${kind}`,
       concurrency,
       perSecond,
-      ...(options.lockMs === undefined ? {} : { lockMs: options.lockMs }),
+      // A job whose process says nothing for this long goes to another one, which finds the attempt cut short by then.
+      lockMs: options.policy.leaseMs,
       handle: deliver.step,
       onError,
     }),
@@ -66,6 +68,7 @@ export function startSms(options: SmsOptions): Sms {
     graceMs: options.sweepEveryMs / 2,
     onError,
   });
+  addSmsMetrics(options.metrics, { store, attempts, queues: producers });
   const removing = setInterval(() => {
     void store.removeOld(Date.now() - options.keepMs, removedAtOnce).catch(onError);
   }, removeEveryMs);
