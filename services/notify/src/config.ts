@@ -6,7 +6,7 @@ export const notifySettings = Type.Object({
   NOTICE_STORE_URL: Type.Optional(
     Type.String({ description: "where notifications and SMS live; as STORE_URL unless set" }),
   ),
-  REDIS_URL: Type.String({ default: "redis://127.0.0.1:6379", description: "the queues' Redis" }),
+  REDIS_URL: Type.String({ minLength: 1, description: "where the queues live: redis://host:port" }),
   SMS_SEGMENTS_MAX: Type.Integer({ default: 10, minimum: 1, description: "longest SMS, in segments" }),
   SMS_BLOCKED_COUNTRIES: Type.String({
     default: "",

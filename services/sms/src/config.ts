@@ -6,7 +6,7 @@ const perSecond = (what: string, fallback: number) =>
 export const smsSettings = Type.Object({
   ...commonSettings,
   NOTICE_STORE_URL: Type.String({ minLength: 1, description: "where notifications and SMS live" }),
-  REDIS_URL: Type.String({ default: "redis://127.0.0.1:6379", description: "the queues' Redis" }),
+  REDIS_URL: Type.String({ minLength: 1, description: "where the queues live: redis://host:port" }),
   SMS_PROVIDER: Type.Union(
     ["file", "webhook", "twilio"].map((name) => Type.Literal(name)),
     { default: "file", description: "who carries SMS" },
