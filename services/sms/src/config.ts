@@ -1,8 +1,5 @@
 import { ConfigError, commonSettings, readSettings, Type } from "@parley/service-kit";
 
-const perSecond = (what: string, fallback: number) =>
-  Type.Integer({ default: fallback, minimum: 1, description: `${what} a second, in all processes together` });
-
 export const smsSettings = Type.Object({
   ...commonSettings,
   NOTICE_STORE_URL: Type.String({ minLength: 1, description: "where notifications and SMS live" }),
@@ -34,8 +31,8 @@ export const smsSettings = Type.Object({
     minimum: 1,
     description: "calls to the provider at a time, for each queue",
   }),
-  SMS_TRANSACTIONAL_PER_SECOND: perSecond("transactional SMS", 100),
-  SMS_BULK_PER_SECOND: perSecond("bulk SMS", 20),
+  SMS_TRANSACTIONAL_PER_SECOND: Type.Integer({ default: 100, minimum: 1, description: "of all processes together" }),
+  SMS_BULK_PER_SECOND: Type.Integer({ default: 20, minimum: 1, description: "of all processes together" }),
   SMS_TIMEOUT_MS: Type.Integer({
     default: 10_000,
     minimum: 100,
