@@ -19,4 +19,7 @@ export const chatSettings = Type.Object({
   }),
 });
 
+/** What `migrate.ts` needs. */
+export const readMigrateConfig = () => readSettings(Type.Object({ STORE_URL: chatSettings.properties.STORE_URL }));
+
 export const readChatConfig = () => readSettings(chatSettings);
