@@ -60,6 +60,17 @@ const badNames = [
 ].map((name) => JSON.stringify(name));
 const badIds = ["", " ", "a b", "ü", "\u0000", "a\n", "x".repeat(65), "🎉"].map((id) => JSON.stringify(id));
 const rooms = [...notStrings, ...missing, ...badNames];
+const notDurations = [
+  "0",
+  "-1",
+  "1.5",
+  "360000",
+  "1e400",
+  "true",
+  "[]",
+  "{}",
+  ...['""', '"25"', '"25:99"', '"00:00:60"'],
+];
 
 /** Each event with good fields, and what each of its fields refuses. */
 const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[] } }[] = [
@@ -120,6 +131,34 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
     name: "Typing",
     good: { room: "hostile", typing: true },
     wrong: { room: rooms, typing: [...notBooleans, ...missing] },
+  },
+  { name: "StartTimer", good: { room: "hostile" }, wrong: { room: rooms, duration: notDurations } },
+  { name: "StopTimer", good: {}, wrong: { room: rooms } },
+  {
+    name: "ResetTimer",
+    good: { room: "hostile" },
+    wrong: { room: notStrings, duration: ['"100:00:00"', '"-0:00:01"'] },
+  },
+  { name: "GetTimer", good: {}, wrong: { room: rooms } },
+  {
+    name: "SetTimer",
+    good: { room: "hostile", duration: 5 },
+    wrong: {
+      room: notStrings,
+      duration: notDurations,
+      cycle: [
+        "1",
+        '"on"',
+        "[]",
+        '{"rounds":0}',
+        '{"rounds":101}',
+        '{"auto":1}',
+        '{"shortBreak":0}',
+        '{"longBreak":"5"}',
+      ],
+      control: [...notStrings, '"me"', '""'],
+      notify: notBooleans,
+    },
   },
   { name: "RefreshToken", good: { token: "x" }, wrong: { token: [...notStrings, ...missing, '""'] } },
   {

@@ -8,6 +8,7 @@ export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" |
   chat?: number;
   /** Of the others none run unless told: some bring Redis along. */
   presence?: number;
+  timers?: number;
   notify?: number;
   sms?: number;
 }
@@ -40,7 +41,7 @@ const shownLines = 60;
 
 /** Starts real processes and resolves when all are ready; ends with the test, whose failure shows their last lines. */
 export async function startTestStack(teardown: Teardown, options: TestStackOptions = {}): Promise<TestStack> {
-  const { gateways = 2, chat = 2, presence = 0, notify = 0, sms = 0, drainMs = 300, ...rest } = options;
+  const { gateways = 2, chat = 2, presence = 0, timers = 0, notify = 0, sms = 0, drainMs = 300, ...rest } = options;
   const stateDir = tempDir(teardown);
   const lines: string[] = [];
   const keep = (line: string) => {
@@ -50,7 +51,7 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
   const stack = await startStack({
     ...rest,
     ...{ checkoutDir, stateDir, drainMs, anyPorts: true },
-    instances: { gateway: gateways, chat, presence, notify, sms },
+    instances: { gateway: gateways, chat, presence, timer: timers, notify, sms },
     announce: (line) => keep(`launcher: ${line}`),
     onLine: (title, line) => keep(`${title}: ${line}`),
   });

@@ -55,6 +55,15 @@ export const services: readonly ServiceDefinition[] = [
     usesStore: true,
   },
   {
+    name: "timer",
+    entry: "services/timer/src/main.ts",
+    flag: "timers",
+    instances: 1,
+    internalPort: 9400,
+    needs: ["nats"],
+    usesStore: true,
+  },
+  {
     name: "notify",
     entry: "services/notify/src/main.ts",
     flag: "notify",

@@ -17,6 +17,8 @@ export const recordKinds = {
   reset: 4,
   /** A user may not listen any more: the frame is the user's id. */
   removed: 5,
+  /** A frame of the room's timer; its seq is its place (`timerOrder`), and what comes behind its time is dropped. */
+  timer: 6,
 } as const;
 
 /** The last 32 bits of a room's key: tells one incarnation of a room from another. */

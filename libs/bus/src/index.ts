@@ -13,4 +13,5 @@ export * from "./responder.ts";
 export * from "./rights.ts";
 export * from "./serve-worker.ts";
 export * from "./subjects.ts";
+export * from "./timer-wire.ts";
 export * from "./workers.ts";

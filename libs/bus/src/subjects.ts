@@ -46,4 +46,8 @@ export const subjects = {
   fallback: (node: string) => `parley.fallback.${encodeName(node)}`,
   /** Names of rooms whose record, members or rights were changed: workers forget what they hold of them. */
   roomChanged: () => "parley.room-changed",
+  /** Names of rooms whose timer was changed: workers that hold it read it again. */
+  timerChanged: () => "parley.timer-changed",
+  /** A timer ended, and these want to be notified: TimerFinished, to be answered. */
+  timerFinished: () => "parley.timer-finished",
 } as const;

@@ -1,10 +1,17 @@
-/** Who lives: each worker says so once a second, everybody listens, and all compute the same owners. */
+/** Who lives: each worker says so again and again, everybody listens, and all compute the same owners. */
 import type { Bus } from "./connect-bus.ts";
 import { ownersOf } from "./partitions.ts";
 import { subjects, type WorkerService } from "./subjects.ts";
 
-const beatMs = 1_000;
-const silentMs = 3_200;
+/** How often a worker says that it lives, and after how long a silence it is taken to be gone. */
+const rhythms: Record<WorkerService, { beatMs: number; silentMs: number }> = {
+  chat: { beatMs: 1_000, silentMs: 3_200 },
+  presence: { beatMs: 1_000, silentMs: 3_200 },
+  notify: { beatMs: 1_000, silentMs: 3_200 },
+  // Nobody asks a timer's worker while it ticks, so only its silence tells that it is gone; ticks go on within 3 s.
+  timer: { beatMs: 400, silentMs: 1_700 },
+};
+const sweepsPerSilence = 6;
 
 interface Beat {
   worker: string;
@@ -16,17 +23,18 @@ export interface Announcement {
   leave(): void;
 }
 
-/** Says once a second that this worker lives. */
+/** Says again and again that this worker lives. */
 export function announceWorker(bus: Bus, service: WorkerService, worker: string): Announcement {
   const beat = (extra: Partial<Beat> = {}) =>
     bus.nc.publish(subjects.alive(service), JSON.stringify({ worker, ...extra } satisfies Beat));
   beat();
-  const timer = setInterval(beat, beatMs);
-  // Whoever comes later must not wait for the next second: workers answer a newcomer's question.
-  bus.nc.subscribe(subjects.aliveAsk(service), { callback: () => beat() });
+  const timer = setInterval(beat, rhythms[service].beatMs);
+  // Whoever comes later must not wait for the next beat: workers answer a newcomer's question.
+  const asked = bus.nc.subscribe(subjects.aliveAsk(service), { callback: () => beat() });
   return {
     leave: () => {
       clearInterval(timer);
+      asked.unsubscribe();
       beat({ leaving: true });
     },
   };
@@ -43,6 +51,7 @@ export interface Workers {
 }
 
 export function watchWorkers(bus: Bus, service: WorkerService): Workers {
+  const { silentMs } = rhythms[service];
   const lastHeard = new Map<string, number>();
   const listeners: (() => void)[] = [];
   let owners = ownersOf([]);
@@ -71,7 +80,7 @@ export function watchWorkers(bus: Bus, service: WorkerService): Workers {
     if (!bus.isConnected()) return void refresh();
     const oldest = performance.now() - silentMs;
     for (const [worker, at] of lastHeard) if (at < oldest) remove(worker);
-  }, 500);
+  }, silentMs / sweepsPerSilence);
   const refresh = () => {
     for (const worker of lastHeard.keys()) lastHeard.set(worker, performance.now());
   };

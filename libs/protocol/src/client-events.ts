@@ -12,6 +12,7 @@ import {
   utf8Bytes,
 } from "./names.ts";
 import { type Status, serverEventNames, statuses } from "./server-events.ts";
+import { type TimerEvent, timerDecoders } from "./timer.ts";
 
 export interface Resume {
   room: string;
@@ -46,7 +47,8 @@ export type ClientEvent =
   | { event: "Typing"; room: string; typing: boolean }
   | Emit
   | { event: "ActiveUsers"; room: string | null; next: string | null; limit: number }
-  | { event: "SetStatus"; status: Status; text: string };
+  | { event: "SetStatus"; status: Status; text: string }
+  | TimerEvent;
 
 export interface SendMessage {
   event: "SendMessage";
@@ -265,6 +267,7 @@ const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } =
   Emit: readEmit,
   ActiveUsers: readActiveUsers,
   SetStatus: readSetStatus,
+  ...timerDecoders,
 };
 
 export const clientEventNames = Object.keys(decoders) as ClientEventName[];

@@ -20,6 +20,7 @@ import {
   type JsonAnswer,
   type PresenceRequest,
   partitionOf,
+  type TimerRequest,
   Unanswered,
   watchWorkers,
 } from "@parley/bus";
@@ -41,6 +42,7 @@ import { createRaw, createRawSeat } from "./raw.ts";
 import { createRelay } from "./relay.ts";
 import { createRevocations } from "./revocations.ts";
 import { createRoomListeners, type Listener } from "./room-listeners.ts";
+import { createRoomTimers } from "./room-timers.ts";
 import type { Session, SessionEvents } from "./session.ts";
 import { createSocketIo } from "./socket-io.ts";
 import { createSpread } from "./spread.ts";
@@ -111,7 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
 
   const app = uws.App();
-  const asked = { chat: createTally(), presence: createTally() };
+  const asked = { chat: createTally(), presence: createTally(), timer: createTally() };
   const workers = watchWorkers(bus, "chat");
   const chat = createRequester<ChatRequest, ChatAnswer>({
     bus,
@@ -120,6 +122,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     encode: encodeChatRequest,
     onDone: asked.chat.add,
     decode: decodeChatAnswer,
+  });
+  const timerWorkers = watchWorkers(bus, "timer");
+  const timer = createRequester<TimerRequest, JsonAnswer>({
+    bus,
+    service: "timer",
+    workers: timerWorkers,
+    encode: encodeJsonRequest,
+    onDone: asked.timer.add,
+    decode: decodeJsonAnswer,
   });
   const ask = (partition: number, request: ChatAsk) =>
     new Promise<ChatAnswer>((resolve, reject) =>
@@ -133,11 +144,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const revocations = createRevocations({ sessions: () => sessions, ask });
   const spread = createSpread();
   const people = createPeople({ bus, node, spread, ask, onRevoke: revocations.obey, onError });
+  const roomTimers = createRoomTimers({
+    publish,
+    onError,
+    ask: (room, request) =>
+      new Promise((resolve, reject) =>
+        timer.ask(partitionOf(room), request, (answer) =>
+          answer instanceof Unanswered ? reject(answer) : resolve(answer),
+        ),
+      ),
+  });
   const hub = createHub({
     bus,
     ask,
     onError,
     publish,
+    listening: roomTimers.show,
+    timer: roomTimers.heard,
     sessionById: people.byId,
     sessionsOf: people.sessionsOf,
     onRooms: (session) => {
@@ -168,6 +191,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const typing = createTyping(bus);
   const relay = createRelay({
     chat,
+    timer,
     hub,
     people,
     typing,
@@ -376,7 +400,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     registered: people.count(),
     rooms: hub.rooms(),
     rawSockets: raw.sockets().size,
-    waitingForWorkers: chat.pending(),
+    waitingForWorkers: chat.pending() + timer.pending(),
     slowDropped,
     connectionsRefused,
   });
@@ -404,7 +428,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       presenceWorkers.close();
       people.close();
       chat.close();
+      timer.close();
       workers.close();
+      timerWorkers.close();
       app.close();
     },
   };

@@ -44,6 +44,8 @@ export interface HubRoom {
    */
   waiting: Waiting[];
   filling: boolean;
+  /** Place of the timer's frame that went out last; 0 before the first. */
+  timerOrder: number;
 }
 
 interface Waiting {
@@ -70,6 +72,10 @@ export interface HubOptions {
   sessionsOf: (user: string) => Iterable<Session>;
   /** The session listens to other rooms than before. */
   onRooms?: (session: Session) => void;
+  /** The session gets the room's frames from now on. */
+  listening: (room: HubRoom, session: Session) => void;
+  /** A frame of this room's timer, and its place. */
+  timer: (room: HubRoom, order: number, frame: Uint8Array) => void;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -118,6 +124,7 @@ export function createHub(options: HubOptions): Hub {
         early: new Map(),
         waiting: [],
         filling: false,
+        timerOrder: 0,
       };
       room = made;
       rooms.set(name, room);
@@ -137,7 +144,9 @@ export function createHub(options: HubOptions): Hub {
       readRecords(payload, (kind, tag, seq, frame) => {
         counts.records++;
         if (kind === recordKinds.entry) entry(room, tag, seq, frame);
-        else passing(room, kind, tag, frame);
+        else if (kind === recordKinds.timer) {
+          if (room.key !== null && tag === room.tag) options.timer(room, seq, frame);
+        } else passing(room, kind, tag, frame);
       });
     } catch (error) {
       options.onError(error, "a room's record could not be read");
@@ -190,11 +199,16 @@ export function createHub(options: HubOptions): Hub {
     if (room.early.size > 0) for (const seq of room.early.keys()) if (seq <= room.last) room.early.delete(seq);
   };
 
+  const listen = (room: HubRoom, session: Session) => {
+    session.link.listen(room);
+    options.listening(room, session);
+  };
+
   /** Lets those in whose head has gone out. */
   const admit = (room: HubRoom) => {
     room.waiting = room.waiting.filter(({ session, from, catchingUp }) => {
       if (catchingUp || from > room.last) return true;
-      session.link.listen(room);
+      listen(room, session);
       return false;
     });
   };
@@ -228,6 +242,7 @@ export function createHub(options: HubOptions): Hub {
       leave(room, session);
     }
     room.key = null;
+    room.timerOrder = 0;
     room.early.clear();
     closeIfEmpty(room);
   };
@@ -330,7 +345,7 @@ export function createHub(options: HubOptions): Hub {
     if (room.listeners.has(session)) return;
     room.listeners.add(session);
     session.link.flush();
-    if (head === room.last) return session.link.listen(room);
+    if (head === room.last) return listen(room, session);
     const waiting: Waiting = { session, from: head, catchingUp: head < room.last };
     room.waiting.push(waiting);
     if (waiting.catchingUp)

@@ -1,5 +1,14 @@
 /** What becomes of a client event: refused at the door, done here, or asked of a chat worker. Each gets one reply. */
-import { type ChatAnswer, type ChatRequest, partitionOf, type Requester, Unanswered } from "@parley/bus";
+import {
+  type Actor,
+  type ChatAnswer,
+  type ChatRequest,
+  type JsonAnswer,
+  partitionOf,
+  type Requester,
+  type TimerRequest,
+  Unanswered,
+} from "@parley/bus";
 import {
   type Amend,
   type ClientEvent,
@@ -10,6 +19,7 @@ import {
   Refusal,
   type Resume,
   type SendMessage,
+  type TimerEvent,
   Unavailable,
 } from "@parley/protocol";
 import { createArrive } from "./arrive.ts";
@@ -27,6 +37,7 @@ import type { Typing } from "./typing.ts";
 
 export interface RelayOptions {
   chat: Requester<ChatRequest, ChatAnswer>;
+  timer: Requester<TimerRequest, JsonAnswer>;
   hub: Hub;
   people: People;
   typing: Typing;
@@ -71,9 +82,28 @@ const isoOf = (() => {
 
 const countOne = <Name>(counts: Map<Name, number>, name: Name) => counts.set(name, (counts.get(name) ?? 0) + 1);
 
+function timerRequest(user: Actor, event: TimerEvent, ask: string): TimerRequest {
+  const { room } = event;
+  switch (event.event) {
+    case "StartTimer":
+      return { kind: "start", room, user, ask, durationMs: event.durationMs };
+    case "ResetTimer":
+      return { kind: "reset", room, user, ask, durationMs: event.durationMs };
+    case "StopTimer":
+      return { kind: "stop", room, user, ask };
+    case "GetTimer":
+      return { kind: "get", room, user };
+    case "SetTimer": {
+      const { durationMs, cycle, control, notify } = event;
+      return { kind: "set", room, user, ask, durationMs, cycle, control, notify };
+    }
+  }
+}
+
 export function createRelay(options: RelayOptions): Relay {
-  const { chat, hub, people, typing, presence } = options;
+  const { chat, timer, hub, people, typing, presence } = options;
   const join = createJoin(chat, hub);
+  let nextAsk = 1;
   const counts: RelayCounts = { events: new Map(), refusals: new Map() };
 
   const answered = (session: Session, frame: string) => {
@@ -301,6 +331,19 @@ export function createRelay(options: RelayOptions): Relay {
         });
       case "Rooms":
         return pass(chat, session, "Rooms", id, user.id, { kind: "rooms", user, next: event.next });
+      case "StartTimer":
+      case "StopTimer":
+      case "ResetTimer":
+      case "SetTimer":
+      case "GetTimer":
+        return pass(
+          timer,
+          session,
+          event.event,
+          id,
+          event.room,
+          timerRequest(user, event, `${session.id}:${nextAsk++}`),
+        );
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
       case "Emit":

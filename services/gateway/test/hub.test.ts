@@ -45,6 +45,8 @@ function world() {
     },
     sessionById: () => undefined,
     sessionsOf: () => [],
+    listening: () => {},
+    timer: () => {},
     onError: (error) => assert.fail(String(error)),
   });
   const join = (): { session: Session; from: number; heard: number[] } => {

@@ -1,0 +1,123 @@
+/** The timer worker's internal API: what an application's backend does with timers, whoever controls them otherwise. */
+import { checkRoomName, Refusal, readDuration, readTimerChanges } from "@parley/protocol";
+import { createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import type { RoomRecord } from "@parley/store";
+import { remainingAt, reset, set, start, stop, viewOf } from "./countdown.ts";
+import type { TimerDeps, TimerWorker } from "./timer.ts";
+import { type Timer, timerOf } from "./timer-record.ts";
+
+const RoomParams = Type.Object({
+  room: Type.String({ minLength: 1, maxLength: 1_024, description: "name of a room, 1 to 128 characters" }),
+});
+const Duration = Type.Union([Type.String(), Type.Number()], {
+  description: "HH:mm:ss or whole seconds, from 00:00:01 to 99:59:59",
+});
+const Begin = Type.Union([
+  Type.Object({ duration: Type.Optional(Duration) }, { additionalProperties: false }),
+  Type.Null(),
+]);
+const Changes = Type.Object(
+  {
+    duration: Type.Optional(Duration),
+    cycle: Type.Optional(
+      Type.Unknown({ description: "true, false, or {shortBreak?, longBreak?, rounds?, auto?}; breaks as duration" }),
+    ),
+    control: Type.Optional(Type.String({ description: "anyone, members or moderators" })),
+  },
+  { additionalProperties: false },
+);
+const Paging = Type.Object({
+  after: Type.Optional(Type.String({ description: "rooms whose name comes after this" })),
+  limit: Type.Integer({ minimum: 1, maximum: 500, default: 100 }),
+});
+
+export async function createTimerApi(options: {
+  timer: TimerWorker;
+  logger: Logger;
+  token: string;
+  version: string;
+}): Promise<InternalApi> {
+  const { timer, ...rest } = options;
+  const api = await createInternalApi({
+    ...rest,
+    title: "Parley timer",
+    description: "The rooms' timers. Any worker answers for all of them.",
+    isReady: timer.isReady,
+  });
+  addTimers(api, timer.deps);
+  return api;
+}
+
+function addTimers(api: InternalApi, deps: TimerDeps): void {
+  const tags = ["timers"];
+  const { store, timers, running } = deps;
+
+  const shown = (timer: Timer) => ({
+    room: timer.room,
+    ...viewOf(timer, Math.ceil(remainingAt(timer, running.nowFor(timer)))),
+    notify: timer.notify,
+  });
+  const present = async (name: string): Promise<RoomRecord> => {
+    const [room] = await store.rooms.find([checkRoomName(name)]);
+    if (!room) throw new Refusal("not_found", "There is no room of this name");
+    return room;
+  };
+  const durationOf = (body: { duration?: unknown } | null) =>
+    body?.duration === undefined ? null : readDuration(body.duration, "duration");
+
+  api.get(
+    "/v1/timers",
+    { schema: { tags, summary: "Timers by room name", querystring: Paging } },
+    async ({ query }) => {
+      const records = await store.timers.list({ after: query.after ?? null, limit: query.limit });
+      const next = records.length === query.limit ? records[records.length - 1]?.room : null;
+      return { timers: records.map((record) => shown(timerOf(record))), next: next ?? null };
+    },
+  );
+  api.get("/v1/timers/:room", { schema: { tags, summary: "A room's timer", params: RoomParams } }, async ({ params }) =>
+    shown(await timers.read(await present(params.room))),
+  );
+  api.patch(
+    "/v1/timers/:room",
+    { schema: { tags, summary: "Set length, cycle, or who controls it", params: RoomParams, body: Changes } },
+    async ({ params, body }) => {
+      const changes = readTimerChanges(body);
+      return shown(await timers.change(await present(params.room), null, (timer) => set(timer, changes)));
+    },
+  );
+  api.post(
+    "/v1/timers/:room/start",
+    {
+      schema: {
+        tags,
+        summary: "Start, or go on; 409 with timer_already_started while it runs",
+        params: RoomParams,
+        body: Begin,
+      },
+    },
+    async ({ params, body }) => {
+      const durationMs = durationOf(body);
+      const room = await present(params.room);
+      return shown(await timers.change(room, null, (timer, nowMs) => start(timer, nowMs, durationMs)));
+    },
+  );
+  api.post(
+    "/v1/timers/:room/stop",
+    {
+      schema: {
+        tags,
+        summary: "Stop, and keep what remains; 409 with timer_already_stopped while it stands",
+        params: RoomParams,
+      },
+    },
+    async ({ params }) => shown(await timers.change(await present(params.room), null, stop)),
+  );
+  api.post(
+    "/v1/timers/:room/reset",
+    { schema: { tags, summary: "Stand at the beginning", params: RoomParams, body: Begin } },
+    async ({ params, body }) => {
+      const durationMs = durationOf(body);
+      return shown(await timers.change(await present(params.room), null, (timer) => reset(timer, durationMs)));
+    },
+  );
+}
