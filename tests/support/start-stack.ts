@@ -3,7 +3,7 @@ import { type Stack, type StackOptions, startStack } from "@parley/local";
 import type { Teardown } from "./teardown.ts";
 import { tempDir } from "./temp-dir.ts";
 
-export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "loadTest" | "services"> {
+export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "envOf" | "loadTest" | "services"> {
   gateways?: number;
   chat?: number;
   /** Of the others none run unless told: some bring Redis along. */

@@ -33,6 +33,8 @@ export interface StackOptions {
   readyTimeoutMs?: number;
   /** More settings for every service. */
   env?: Record<string, string>;
+  /** And more for each, by the service's name. */
+  envOf?: (service: string) => Record<string, string>;
   /** Aborted while the stack starts: what was started is stopped, and the start rejects. */
   signal?: AbortSignal;
   /** The launcher's own words. */
@@ -186,6 +188,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...process.env,
         ...engineSettings(engines),
         ...options.env,
+        ...options.envOf?.(definition.name),
         INSTANCE: String(instance),
         INTERNAL_PORT: String(own.internal),
         METRICS_PORT: String(own.metrics),

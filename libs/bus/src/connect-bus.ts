@@ -1,7 +1,12 @@
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { readFileSync } from "node:fs";
+import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
+import type { BusRole } from "./permissions.ts";
+import { inboxPrefix } from "./subjects.ts";
 
 export interface Bus {
   nc: NatsConnection;
+  /** A new subject of this service's own, to which others may answer. */
+  inbox(): string;
   /** Whether NATS can be reached now. */
   isConnected(): boolean;
   /** Called each time the connection was lost and is back. */
@@ -16,11 +21,35 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+export interface BusOptions {
+  /** Comma-separated; `tls://` for TLS. */
+  url: string;
+  /** Which service's inboxes and permissions this connection has. */
+  role: BusRole;
+  /** How NATS shows the connection. */
+  name: string;
+  user?: string;
+  password?: string;
+  /** Files (PEM): the authority that signed the server's certificate, and this service's own certificate and key. */
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  waitMs?: number;
+  /** What the server refuses, such as a subject that is not permitted. */
+  onError?: (error: Error) => void;
+}
+
+/** Addresses without users and passwords, fit for a log. */
+const withoutSecrets = (url: string): string => url.replace(/[^/,@]*@/g, "");
+
 /**
  * Connects and stays connected: reconnects for ever, every 250 ms or so.
  * Rejects when NATS can't be reached at all within `waitMs`.
  */
-export async function connectBus(options: { url: string; name: string; waitMs?: number }): Promise<Bus> {
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  const { caFile, certFile, keyFile } = options.tls ?? {};
+  // Read here: a file that is missing is said at once, with its name.
+  const file = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, "utf8"));
+  const tls = { ca: file(caFile), cert: file(certFile), key: file(keyFile) };
+  const withTls = Object.values(tls).some((text) => text !== undefined) || /(^|,)tls:/.test(options.url);
   const endsAt = Date.now() + (options.waitMs ?? 10_000);
   let nc: NatsConnection | null = null;
   while (nc === null) {
@@ -34,10 +63,16 @@ export async function connectBus(options: { url: string; name: string; waitMs?: 
         pingInterval: 5_000,
         maxPingOut: 2,
         ignoreAuthErrorAbort: true,
+        inboxPrefix: inboxPrefix(options.role),
+        ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? "" }),
+        ...(withTls ? { tls } : {}),
       });
     } catch (error) {
       if (Date.now() > endsAt)
-        throw new Error(`NATS can't be reached at ${options.url}: is it running, is NATS_URL right?`, { cause: error });
+        throw new Error(
+          `NATS can't be reached at ${withoutSecrets(options.url)}: is it running, are NATS_URL, NATS_USER and NATS_PASSWORD right? (${(error as Error).message})`,
+          { cause: error },
+        );
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
@@ -53,7 +88,7 @@ export async function connectBus(options: { url: string; name: string; waitMs?: 
       } else if (status.type === "reconnect") {
         connected = true;
         for (const listener of back) listener();
-      }
+      } else if (status.type === "error") options.onError?.(status.error);
     }
   })();
   let outbox: [subject: string, payload: Uint8Array | string, reply: string | undefined][] = [];
@@ -66,6 +101,7 @@ export async function connectBus(options: { url: string; name: string; waitMs?: 
   };
   return {
     nc: connection,
+    inbox: () => createInbox(inboxPrefix(options.role)),
     publish: (subject, payload, reply) => {
       if (outbox.push([subject, payload, reply]) === 1) setImmediate(sendOutbox);
     },

@@ -6,6 +6,7 @@ export * from "./fan-out.ts";
 export * from "./gateway-orders.ts";
 export * from "./json-wire.ts";
 export * from "./partitions.ts";
+export * from "./permissions.ts";
 export * from "./presence-wire.ts";
 export * from "./register-service.ts";
 export * from "./requester.ts";

@@ -5,7 +5,6 @@
  *
  * Wire: request `u32 count, (u32 length, item)*`; answers `u32 first, u32 count, (u32 length, item)*`, in one message or more.
  */
-import { createInbox } from "@nats-io/nats-core";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Bus } from "./connect-bus.ts";
 import { subjects, type WorkerService } from "./subjects.ts";
@@ -73,7 +72,7 @@ export function createRequester<Request, Answer>(
   const { bus, service, workers, encode, decode } = options;
   const timeoutMs = options.timeoutMs ?? 2_000;
   const giveUpMs = options.giveUpMs ?? 10_000;
-  const inbox = createInbox();
+  const inbox = bus.inbox();
   const lanes = new Map<string, ALane>();
   const laneOfBatch = new Map<number, ALane>();
   /** What waits while no worker lives. */

@@ -20,8 +20,12 @@ export function encodeName(name: string): string {
 export type WorkerService = "chat" | "presence" | "timer" | "notify";
 
 export const subjects = {
-  /** Entries and passing events of a room, as fan-out records. */
-  room: (name: string) => `parley.room.${encodeName(name)}`,
+  /** Entries and passing events of a room, as fan-out records, from those who own the data. */
+  room: (name: string) => `parley.room.${encodeName(name)}.worker`,
+  /** Passing events of a room from gateways, who may not publish what is in the log. */
+  roomFromGateway: (name: string) => `parley.room.${encodeName(name)}.gateway`,
+  /** Both, for those who listen. */
+  roomFromAll: (name: string) => `parley.room.${encodeName(name)}.*`,
   /** Frames of a raw room: one byte 0 (text) or 1 (binary), then the frame. */
   raw: (name: string) => `parley.raw.${encodeName(name)}`,
   /** Batches for one worker. */
@@ -51,3 +55,22 @@ export const subjects = {
   /** A timer ended, and these want to be notified: TimerFinished, to be answered. */
   timerFinished: () => "parley.timer-finished",
 } as const;
+
+/** Whether a room's message came from a gateway: then only passing events count. */
+export const isFromGateway = (subject: string): boolean => subject.endsWith(".gateway");
+
+/** Families of subjects, for permissions. */
+export const patterns = {
+  rooms: () => "parley.room.*.*",
+  roomsFromWorkers: () => "parley.room.*.worker",
+  roomsFromGateways: () => "parley.room.*.gateway",
+  raw: () => "parley.raw.*",
+  workers: (service: WorkerService) => `parley.${service}.*`,
+  activity: () => "parley.activity.*",
+  micro: (service: string) => `parley.micro.${service}.*`,
+  gateways: () => "parley.gateway.*",
+  fallback: () => "parley.fallback.*",
+} as const;
+
+/** Where answers to a service's questions go: nobody else may listen there. */
+export const inboxPrefix = (service: string): string => `_INBOX_${service}`;

@@ -9,6 +9,11 @@ export class ConfigError extends Error {
 /** Settings that every service has. */
 export const commonSettings = {
   NATS_URL: Type.String({ default: "nats://127.0.0.1:4222", description: "NATS servers, comma-separated" }),
+  NATS_USER: Type.Optional(Type.String({ description: "this service's user at NATS" })),
+  NATS_PASSWORD: Type.Optional(Type.String({ description: "and its password" })),
+  NATS_TLS_CA: Type.Optional(Type.String({ description: "file of the authority that signed NATS' certificate" })),
+  NATS_TLS_CERT: Type.Optional(Type.String({ description: "file of this service's own certificate" })),
+  NATS_TLS_KEY: Type.Optional(Type.String({ description: "file of that certificate's key" })),
   INSTANCE: Type.String({ default: "1", description: "which of its kind this process is, for logs" }),
   INTERNAL_HOST: Type.String({ default: "127.0.0.1", description: "address of the internal API" }),
   INTERNAL_PORT: Type.Integer({
@@ -31,6 +36,16 @@ export const commonSettings = {
   DRAIN_MS: Type.Integer({ default: 20_000, minimum: 0, description: "how long a stopping service takes to let go" }),
   PARENT_PIPE: Type.Boolean({ default: false, description: "stop when standard input closes" }),
 } as const;
+
+type CommonSettings = Static<ReturnType<typeof Type.Object<typeof commonSettings>>>;
+
+/** What a connection to NATS needs of the settings. */
+export const natsOptionsOf = (config: CommonSettings) => ({
+  url: config.NATS_URL,
+  user: config.NATS_USER,
+  password: config.NATS_PASSWORD,
+  tls: { caFile: config.NATS_TLS_CA, certFile: config.NATS_TLS_CERT, keyFile: config.NATS_TLS_KEY },
+});
 
 /** Reads the settings that `schema` names. Throws ConfigError naming each one that is wrong. */
 export function readSettings<Schema extends TObject>(

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { startChat } from "./chat.ts";
 import { readChatConfig } from "./config.ts";
@@ -11,7 +11,12 @@ await runService(async (lifecycle) => {
   const config = readChatConfig();
   const logger = createLogger({ service: "chat", instance: config.INSTANCE, level: config.LOG_LEVEL });
   const metrics = createMetrics({ service: "chat", version, logger });
-  const bus = await connectBus({ url: config.NATS_URL, name: `chat-${config.INSTANCE}` });
+  const bus = await connectBus({
+    ...natsOptionsOf(config),
+    role: "chat",
+    name: `chat-${config.INSTANCE}`,
+    onError: (error) => logger.error({ err: error }, "NATS"),
+  });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
   lifecycle.onStop("store", () => store.close());

@@ -3,7 +3,7 @@
  * back as messages to an inbox: a whole answer, or pieces of a stream, each of which is asked for, so that a slow client
  * slows its session's node and fills nobody's memory.
  */
-import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core";
+import type { Msg, Subscription } from "@nats-io/nats-core";
 import { type Bus, subjects } from "@parley/bus";
 import { unknownSession } from "./fallback-session.ts";
 import { errorJson, type Outlet } from "./outlet.ts";
@@ -161,7 +161,7 @@ export function createFallbackRelay(options: {
 
   const forward = (owner: string, call: FallbackCall, outlet: Outlet) => {
     if (!bus.isConnected()) return outlet.answer(503, unavailable);
-    const inbox = createInbox();
+    const inbox = bus.inbox();
     const subscription = bus.nc.subscribe(inbox, {
       callback: (error, msg) => {
         if (!error) hear(inbox, msg);
@@ -175,7 +175,7 @@ export function createFallbackRelay(options: {
 
   /** A node that was killed says nothing: NATS tells that nobody listens any more. */
   const probe = (owner: string) => {
-    const inbox = createInbox();
+    const inbox = bus.inbox();
     const subscription = bus.nc.subscribe(inbox, {
       max: 1,
       callback: (error, msg) => {

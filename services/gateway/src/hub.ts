@@ -10,6 +10,7 @@ import {
   type ChatAsk,
   epochOf,
   epochTag,
+  isFromGateway,
   partitionOf,
   readRecords,
   recordKinds,
@@ -110,9 +111,9 @@ export function createHub(options: HubOptions): Hub {
         name,
         nameJson: JSON.stringify(name),
         topic: (nextTopic++).toString(36),
-        subscription: bus.nc.subscribe(subjects.room(name), {
+        subscription: bus.nc.subscribe(subjects.roomFromAll(name), {
           callback: (error, msg) => {
-            if (!error) receive(made, msg.data);
+            if (!error) receive(made, msg.data, isFromGateway(msg.subject));
           },
         }),
         key: null,
@@ -139,10 +140,12 @@ export function createHub(options: HubOptions): Hub {
     if (rooms.get(room.name) === room) rooms.delete(room.name);
   };
 
-  const receive = (room: HubRoom, payload: Uint8Array) => {
+  const receive = (room: HubRoom, payload: Uint8Array, fromGateway: boolean) => {
     try {
       readRecords(payload, (kind, tag, seq, frame) => {
         counts.records++;
+        // The log, and who may listen, is for workers to say.
+        if (fromGateway && kind !== recordKinds.passing && kind !== recordKinds.passingExcept) return;
         if (kind === recordKinds.entry) entry(room, tag, seq, frame);
         else if (kind === recordKinds.timer) {
           if (room.key !== null && tag === room.tag) options.timer(room, seq, frame);

@@ -1,5 +1,5 @@
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
 import { authenticateOptionsOf, readGatewayConfig } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
@@ -11,7 +11,12 @@ await runService(async (lifecycle) => {
   const config = readGatewayConfig();
   const logger = createLogger({ service: "gateway", instance: config.INSTANCE, level: config.LOG_LEVEL });
   const metrics = createMetrics({ service: "gateway", version, logger });
-  const bus = await connectBus({ url: config.NATS_URL, name: `gateway-${config.INSTANCE}` });
+  const bus = await connectBus({
+    ...natsOptionsOf(config),
+    role: "gateway",
+    name: `gateway-${config.INSTANCE}`,
+    onError: (error) => logger.error({ err: error }, "NATS"),
+  });
   lifecycle.onStop("bus", () => bus.close());
   const gateway = await startGateway({
     bus,

@@ -96,7 +96,7 @@ export function createPresence({ bus, requester, report }: PresenceOptions): Pre
       throw new Refusal("forbidden", "Your token does not let you send to this room");
     const from = `${dataJson},"sender":${session.senderJson},"type":"room"`;
     writeRecord(writer, recordKinds.passing, room.tag, 0, roomEventFrame(event, room.nameJson, from));
-    bus.publish(subjects.room(name), writer.take());
+    bus.publish(subjects.roomFromGateway(name), writer.take());
     return { sessions: await countIn(room) };
   };
 

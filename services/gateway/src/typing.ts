@@ -19,7 +19,7 @@ export function createTyping(bus: Bus): Typing {
   const tell = (session: Session, room: HubRoom, value: boolean) => {
     const data = `{"user":${session.senderJson},"typing":${value}}`;
     writePassingExcept(writer, room.tag, session.id, roomEventFrame("typing", room.nameJson, data));
-    bus.publish(subjects.room(room.name), writer.take());
+    bus.publish(subjects.roomFromGateway(room.name), writer.take());
   };
 
   const stop = (session: Session, room: HubRoom) => {

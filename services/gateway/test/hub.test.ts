@@ -23,8 +23,11 @@ function world() {
   const listening = new Map<Session, number[]>();
   const bus = {
     nc: {
-      subscribe: (_subject: string, { callback }: { callback: (error: null, msg: { data: Uint8Array }) => void }) => {
-        deliver = (data) => callback(null, { data });
+      subscribe: (
+        _subject: string,
+        { callback }: { callback: (error: null, msg: { data: Uint8Array; subject: string }) => void },
+      ) => {
+        deliver = (data) => callback(null, { data, subject: "parley.room.r.worker" });
         return { unsubscribe: () => {} };
       },
     },

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
@@ -13,7 +13,12 @@ await runService(async (lifecycle) => {
   const config = readNotifyConfig();
   const logger = createLogger({ service: "notify", instance: config.INSTANCE, level: config.LOG_LEVEL });
   const metrics = createMetrics({ service: "notify", version, logger });
-  const bus = await connectBus({ url: config.NATS_URL, name: `notify-${config.INSTANCE}` });
+  const bus = await connectBus({
+    ...natsOptionsOf(config),
+    role: "notify",
+    name: `notify-${config.INSTANCE}`,
+    onError: (error) => logger.error({ err: error }, "NATS"),
+  });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
   lifecycle.onStop("store", () => store.close());

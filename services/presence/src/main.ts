@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readPresenceConfig } from "./config.ts";
 import { connectRedis } from "./connect-redis.ts";
@@ -12,7 +12,12 @@ await runService(async (lifecycle) => {
   const config = readPresenceConfig();
   const logger = createLogger({ service: "presence", instance: config.INSTANCE, level: config.LOG_LEVEL });
   const metrics = createMetrics({ service: "presence", version, logger });
-  const bus = await connectBus({ url: config.NATS_URL, name: `presence-${config.INSTANCE}` });
+  const bus = await connectBus({
+    ...natsOptionsOf(config),
+    role: "presence",
+    name: `presence-${config.INSTANCE}`,
+    onError: (error) => logger.error({ err: error }, "NATS"),
+  });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
   lifecycle.onStop("store", () => store.close());

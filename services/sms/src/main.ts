@@ -1,4 +1,4 @@
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readSmsConfig } from "./config.ts";
 import { createProvider } from "./create-provider.ts";
@@ -18,7 +18,10 @@ await runService(async (lifecycle) => {
   const store = await openStore(config.NOTICE_STORE_URL);
   lifecycle.onStop("store", () => store.close());
   const phones = config.SMS_PHONES
-    ? await startPhones({ natsUrl: config.NATS_URL, instance: config.INSTANCE, store: store.notifications })
+    ? await startPhones({
+        bus: { ...natsOptionsOf(config), name: `sms-${config.INSTANCE}` },
+        store: store.notifications,
+      })
     : null;
   lifecycle.onStop("phones", () => phones?.close());
   const provider = await createProvider(config, phones?.show);

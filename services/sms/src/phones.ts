@@ -1,5 +1,5 @@
 /** Shows the file provider's SMS in the page, on the phone of whoever gave the number: for trying things out, not for secrets. */
-import { connectBus, subjects } from "@parley/bus";
+import { type BusOptions, connectBus, subjects } from "@parley/bus";
 import type { NotificationStore } from "@parley/store";
 import type { OutgoingSms } from "./providers/provider.ts";
 
@@ -11,11 +11,10 @@ export interface Phones {
 const shownTo = 20;
 
 export async function startPhones(options: {
-  natsUrl: string;
-  instance: string;
+  bus: Omit<BusOptions, "role">;
   store: Pick<NotificationStore, "usersWithPhone">;
 }): Promise<Phones> {
-  const bus = await connectBus({ url: options.natsUrl, name: `sms-${options.instance}` });
+  const bus = await connectBus({ ...options.bus, role: "sms" });
   const show = async ({ id, to, text }: OutgoingSms) => {
     const users = await options.store.usersWithPhone(to, shownTo);
     if (users.length === 0) return;

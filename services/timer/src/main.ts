@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, runService } from "@parley/service-kit";
+import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readTimerConfig } from "./config.ts";
 import { createTimerApi } from "./internal-api.ts";
@@ -11,7 +11,12 @@ await runService(async (lifecycle) => {
   const config = readTimerConfig();
   const logger = createLogger({ service: "timer", instance: config.INSTANCE, level: config.LOG_LEVEL });
   const metrics = createMetrics({ service: "timer", version, logger });
-  const bus = await connectBus({ url: config.NATS_URL, name: `timer-${config.INSTANCE}` });
+  const bus = await connectBus({
+    ...natsOptionsOf(config),
+    role: "timer",
+    name: `timer-${config.INSTANCE}`,
+    onError: (error) => logger.error({ err: error }, "NATS"),
+  });
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
   lifecycle.onStop("store", () => store.close());
