@@ -181,7 +181,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const report = createPresenceReport({
     presence: presenceRequester,
     node,
-    hasWorkers: () => presenceWorkers.owners()[0] !== null,
+    workers: presenceWorkers,
     onFrozen: (frozen) => {
       logger[frozen ? "warn" : "info"]({ frozen }, frozen ? "presence is frozen" : "presence is kept");
       audience.tellFrozen(frozen);

@@ -13,6 +13,7 @@ import {
   type SessionReport,
   shardOf,
   Unanswered,
+  type Workers,
 } from "@parley/bus";
 import { Unavailable } from "@parley/protocol";
 import type { Session } from "./session.ts";
@@ -20,8 +21,7 @@ import type { Session } from "./session.ts";
 export interface PresenceReportOptions {
   presence: Requester<PresenceRequest, JsonAnswer>;
   node: string;
-  /** Whether any presence worker lives. */
-  hasWorkers: () => boolean;
+  workers: Workers;
   /** Presence can't be kept for the moment, or can again. */
   onFrozen: (frozen: boolean) => void;
 }
@@ -63,7 +63,7 @@ const perReport = 200;
 /** How long a client waits for presence at most. */
 const settleMs = 1_500;
 
-export function createPresenceReport({ presence, node, hasWorkers, onFrozen }: PresenceReportOptions): PresenceReport {
+export function createPresenceReport({ presence, node, workers, onFrozen }: PresenceReportOptions): PresenceReport {
   const lanes = Array.from(
     { length: presenceShards },
     (_, shard): Lane => ({
@@ -83,7 +83,7 @@ export function createPresenceReport({ presence, node, hasWorkers, onFrozen }: P
 
   const ask = (shard: number, request: PresenceRequest) =>
     new Promise<unknown>((resolve, reject) => {
-      if (!hasWorkers()) return reject(new PresenceUnavailable("No presence worker lives"));
+      if (workers.owners()[shard] === null) return reject(new PresenceUnavailable("No presence worker lives"));
       presence.ask(shard, request, (answer) => {
         if (answer instanceof Unanswered) reject(new PresenceUnavailable(answer.message));
         else if (answer.kind === "refused") reject(new PresenceUnavailable(answer.error));
@@ -204,10 +204,11 @@ export function createPresenceReport({ presence, node, hasWorkers, onFrozen }: P
     }
   };
   void renewLease();
+  workers.onChange(() => frozen && void renewLease());
   let nextToCompare = 0;
   const timers = [
     setInterval(renewLease, leaseEveryMs),
-    // While it is frozen, each second: who waits for it should not wait long.
+    // Who waits for it to go on should not wait long.
     setInterval(() => frozen && void renewLease(), 500),
     setInterval(() => {
       if (!frozen) void compare(lanes[nextToCompare++ % lanes.length] as Lane);

@@ -12,6 +12,8 @@ export interface RedisConnection {
   redis: Redis;
   /** Whether Redis can be reached now. */
   isUp(): boolean;
+  /** Resolves once Redis is there, or after `ms` without it. */
+  whenUp(ms: number): Promise<void>;
   /** Called when the connection is there, also after each loss. */
   onUp(listener: () => void): void;
   /** Runs a script of scripts.ts on one shard; rejects with RedisUnavailable when Redis is away or slow. */
@@ -49,6 +51,15 @@ export function connectRedis(options: { url: string; onError: (error: unknown) =
   return {
     redis,
     isUp: () => redis.status === "ready",
+    whenUp: (ms) =>
+      new Promise((resolve) => {
+        if (redis.status === "ready") return resolve();
+        const late = setTimeout(resolve, ms);
+        redis.once("ready", () => {
+          clearTimeout(late);
+          resolve();
+        });
+      }),
     onUp: (listener) => void redis.on("ready", listener),
     async run(script, prefix, args) {
       try {

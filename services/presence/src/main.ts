@@ -26,6 +26,8 @@ await runService(async (lifecycle) => {
     onError: (error) => logger.warn({ err: error }, "Redis can't be reached: presence is frozen"),
   });
   lifecycle.onStop("Redis", () => connection.close());
+  // Without Redis it starts none the less, and says that presence is frozen.
+  await connection.whenUp(2_000);
   const presence = await startPresence({
     bus,
     store,
