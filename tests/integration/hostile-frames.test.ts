@@ -160,6 +160,30 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
       notify: notBooleans,
     },
   },
+  {
+    name: "Emit",
+    good: { room: "hostile", event: "x" },
+    wrong: {
+      event: [...notStrings, ...missing, '""', '"\\u0000"', '"message"', '"presence"', '"Register"', '"disconnect"'],
+      room: [...notStrings, ...missing, ...badNames],
+      data: ["1e400"],
+    },
+  },
+  {
+    name: "Emit",
+    good: { event: "x" },
+    wrong: { users: ["1", '"u1"', "[]", "[1]", "[null]", '[""]', "{}"], all: ["1", "false", '"true"'] },
+  },
+  {
+    name: "ActiveUsers",
+    good: {},
+    wrong: { room: [...notStrings, ...badNames], next: [...notStrings, '""'], limit: [...notSeqs, "0"] },
+  },
+  {
+    name: "SetStatus",
+    good: { status: "busy" },
+    wrong: { status: [...notStrings, ...missing, '""', '"offline"'], text: [...notStrings, '"\\u0000"'] },
+  },
   { name: "RefreshToken", good: { token: "x" }, wrong: { token: [...notStrings, ...missing, '""'] } },
   {
     name: "Register",

@@ -23,11 +23,23 @@ export async function arrive(deps: Deps, arrival: Arrival): Promise<ChatAnswer> 
   const [known] = await users.find([id]);
   if (guest && (!known || known.lastSeenAtMs < now - guestLifeMs))
     throw new Refusal("unauthorized", "This guest ended 24 h after the last session; register as a new one");
+  refuseBetween(user, known ?? null);
   await refuseRevoked(deps, { user: id, issuedAtMs, tokenId });
   if (!guest) await follow(deps, user, infoJson, known ?? null);
   await users.touch([id], now);
   const mine = await rooms.roomsOf(id, { after: null, limit: maxMemberships });
   return { kind: "json", json: JSON.stringify({ memberships: mine.map(({ room }) => room.name) }) };
+}
+
+/**
+ * A guest is made a user by the internal API, and only then may a token of the application's name the guest's id; from then on
+ * the guest's own token is worth nothing.
+ */
+function refuseBetween({ id, guest }: Actor, known: UserRecord | null): void {
+  if (guest && known && !known.guest)
+    throw new Refusal("unauthorized", "This guest has become a user: register with the user's token");
+  if (!guest && id.startsWith("guest-") && (!known || known.guest))
+    throw new Refusal("unauthorized", `The token's sub ${id} is reserved: it is a guest's, who was not made a user`);
 }
 
 /** The application says by its tokens who its users are: the store follows. */

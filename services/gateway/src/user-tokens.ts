@@ -105,8 +105,8 @@ function wrong(cause: Error): WrongToken {
 
 function readClaims(payload: JWTPayload, defaultRights: readonly Right[]): UserClaims {
   const id = checkUserId(payload.sub, "the token's sub");
-  // Ids that Parley gives itself: no token makes somebody them.
-  if (id.startsWith("guest-") || id === "system") throw new WrongToken(`The token's sub ${id} is reserved`);
+  // Nobody is the system. (An id that Parley gave to a guest is a user's once that guest was made one: the worker knows.)
+  if (id === "system") throw new WrongToken(`The token's sub ${id} is reserved`);
   const expiresAtMs = (payload.exp as number) * 1000;
   if (expiresAtMs <= Date.now()) throw new WrongToken("This token has run out");
   const name = payload.name === undefined ? id : checkName(payload.name, "the token's name", limits.userNameChars);

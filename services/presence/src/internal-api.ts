@@ -17,12 +17,17 @@ const userFields = {
   avatarColor: Type.Optional(orNull(Type.String({ pattern: "^#[0-9a-fA-F]{6}$", description: "as in #7c3aed" }))),
   phone: Type.Optional(orNull(Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$", description: "E.164: +491701234567" }))),
   email: Type.Optional(orNull(Type.String({ pattern: "^[^@\\s]+@[^@\\s]+$", maxLength: 254 }))),
-  guest: Type.Optional(
-    Type.Boolean({ description: "false makes a user of a guest, who keeps id, rooms and read marks" }),
-  ),
 };
 const NewUser = Type.Object({ id: Type.Optional(Id), ...userFields }, { additionalProperties: false });
-const UserPatch = Type.Object(userFields, { additionalProperties: false });
+const UserPatch = Type.Object(
+  {
+    ...userFields,
+    guest: Type.Optional(
+      Type.Boolean({ description: "false makes a user of a guest, who keeps id, rooms and read marks" }),
+    ),
+  },
+  { additionalProperties: false },
+);
 const Sender = Type.Object({ id: Type.String(), name: Type.String() }, { description: "left out: the system" });
 const emission = {
   event: Type.String({ description: "none of the protocol's own names" }),
@@ -128,9 +133,10 @@ function addUsers(api: InternalApi, { store: { users } }: Presence): void {
   const tags = ["users"];
   api.post("/v1/users", { schema: { tags, summary: "Make a user", body: NewUser } }, async ({ body }, reply) => {
     const { id = randomUUID(), ...fields } = body;
+    if (id.startsWith("guest-")) throw new Refusal("bad_request", "id must not begin with guest-: these are guests'");
     const changes = changesOf(fields);
     const base = newUser({ id: checkUserId(id, "id"), name: changes.name ?? id, guest: false }, Date.now());
-    const { user, created } = await users.create({ ...base, ...changes });
+    const { user, created } = await users.create({ ...base, ...changes, guest: false });
     if (!created) throw new Refusal("conflict", `There is a user ${JSON.stringify(id)} already`);
     void reply.status(201);
     return userView(user);
