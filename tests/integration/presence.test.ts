@@ -158,7 +158,7 @@ describe("presence", () => {
 
 describe("emit", () => {
   test("emitUser reaches every session of chosen users on all nodes, and says who is offline and who unknown", async () => {
-    const bus = await connectBus({ url: stack.engines.nats?.url ?? "", name: "a test" });
+    const bus = await connectBus({ url: stack.engines.nats?.url ?? "", role: "notify", name: "a test" });
     try {
       const one = await connect("One");
       const again = await connect("One", { token: one.token, gateway: 2 });
