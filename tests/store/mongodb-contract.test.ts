@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { openStore } from "@parley/store";
 import { storeContract } from "@parley/store/contract";
-import { startTestMongodb, whyNoMongodb } from "../support/start-mongodb.ts";
+import { startTestMongodb, whyNoMongodb, withDatabase } from "../support/start-mongodb.ts";
 
 const missing = await whyNoMongodb();
 
@@ -11,7 +11,7 @@ if (missing !== null) {
 } else {
   const server = await startTestMongodb({ after });
   const open = async () => {
-    const url = `${server.url}/contract-${randomUUID()}`;
+    const url = withDatabase(server.url, `contract-${randomUUID()}`);
     const [store, second] = await Promise.all([openStore(url), openStore(url)]);
     const close = async () => void (await Promise.all([store.close(), second.close()]));
     return { store, second, close };

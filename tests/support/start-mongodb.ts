@@ -3,7 +3,7 @@ import type { Teardown } from "./teardown.ts";
 import { tempDir } from "./temp-dir.ts";
 
 export interface TestMongodb {
-  /** Without a database: give it one of its own, as in `${url}/name`. */
+  /** Each test takes a database of its own: `withDatabase(url, …)`. */
   url: string;
   /** What it is: `FerretDB (/usr/local/bin/ferretdb)`. */
   description: string;
@@ -12,6 +12,10 @@ export interface TestMongodb {
   pause(): void;
   resume(): void;
 }
+
+/** The address with this database instead of its own. */
+export const withDatabase = (url: string, database: string): string =>
+  url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
 
 /** Why there is no MongoDB for tests here, or null. */
 export async function whyNoMongodb(): Promise<string | null> {
@@ -33,7 +37,7 @@ export async function startTestMongodb(teardown: Teardown): Promise<TestMongodb>
   const engine = stack.engines.mongodb;
   if (!engine) throw new Error("the stack has no MongoDB, though it was asked for");
   return {
-    url: engine.url.replace(/\/[^/?]*$/, ""),
+    url: engine.url,
     description: engine.description,
     kill9: () => stack.kill("mongodb", 1, "SIGKILL"),
     pause: () => stack.kill("mongodb", 1, "SIGSTOP"),

@@ -1,9 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { type Stack, type StackOptions, startStack } from "@parley/local";
+import { type Stack, type StackOptions, type StoreKind, startStack } from "@parley/local";
+import { withDatabase } from "./start-mongodb.ts";
 import type { Teardown } from "./teardown.ts";
 import { tempDir } from "./temp-dir.ts";
 
-export interface TestStackOptions extends Pick<StackOptions, "drainMs" | "env" | "envOf" | "loadTest" | "services"> {
+export interface TestStackOptions
+  extends Pick<StackOptions, "drainMs" | "env" | "envOf" | "loadTest" | "services" | "store"> {
   gateways?: number;
   chat?: number;
   /** Of the others none run unless told: some bring Redis along. */
@@ -39,9 +42,20 @@ const checkoutDir = resolve(import.meta.dirname, "../..");
 const keptLines = 2_000;
 const shownLines = 60;
 
+/** Which store the stacks of this run have: PARLEY_TEST_STORE, else SQLite. */
+export const testStore = (): StoreKind => (process.env.PARLEY_TEST_STORE === "mongodb" ? "mongodb" : "sqlite");
+
+/** A server that others use too holds a database for each stack. */
+function ownDatabase(): Record<string, string> {
+  const url = process.env.MONGODB_URL;
+  return url ? { STORE_URL: withDatabase(url, `parley-test-${randomUUID()}`) } : {};
+}
+
 /** Starts real processes and resolves when all are ready; ends with the test, whose failure shows their last lines. */
 export async function startTestStack(teardown: Teardown, options: TestStackOptions = {}): Promise<TestStack> {
   const { gateways = 2, chat = 2, presence = 0, timers = 0, notify = 0, sms = 0, drainMs = 300, ...rest } = options;
+  const { store = testStore() } = options;
+  const env = { ...(store === "mongodb" ? ownDatabase() : {}), ...options.env };
   const stateDir = tempDir(teardown);
   const lines: string[] = [];
   const keep = (line: string) => {
@@ -50,7 +64,7 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
   };
   const stack = await startStack({
     ...rest,
-    ...{ checkoutDir, stateDir, drainMs, anyPorts: true },
+    ...{ checkoutDir, stateDir, drainMs, store, env, anyPorts: true },
     instances: { gateway: gateways, chat, presence, timer: timers, notify, sms },
     announce: (line) => keep(`launcher: ${line}`),
     onLine: (title, line) => keep(`${title}: ${line}`),

@@ -1,11 +1,12 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import type { ServiceDefinition } from "./services.ts";
+import { type ServiceDefinition, type StoreKind, storeKinds } from "./services.ts";
 
 export interface Flags {
   help: boolean;
   fresh: boolean;
   loadTest: boolean;
   publicPort?: number;
+  store: StoreKind;
   /** How many of each, by the service's name. */
   instances: Record<string, number>;
 }
@@ -24,6 +25,7 @@ export function parseFlags(args: string[], services: readonly ServiceDefinition[
     fresh: { type: "boolean" },
     "load-test": { type: "boolean" },
     port: { type: "string" },
+    store: { type: "string" },
   };
   for (const { flag } of services) options[flag] = { type: "string" };
   const values = parse(args, options);
@@ -37,6 +39,7 @@ export function parseFlags(args: string[], services: readonly ServiceDefinition[
     fresh: values.fresh === true,
     loadTest: values["load-test"] === true,
     publicPort: wholeNumber("--port", values.port, 1, 65_535),
+    store: storeKind(values.store),
     instances,
   };
 }
@@ -59,6 +62,12 @@ function wholeNumber(flag: string, given: unknown, least: number, most: number):
   return value;
 }
 
+function storeKind(given: unknown): StoreKind {
+  const found = storeKinds.find((kind) => kind === (given ?? "sqlite"));
+  if (found === undefined) throw new FlagError(`--store takes ${storeKinds.join(" or ")}, not "${given}"`);
+  return found;
+}
+
 export function helpText(services: readonly ServiceDefinition[]): string {
   const counts = services.map(({ name, flag, instances }) =>
     line(`--${flag} N`, `how many of ${name} run (${instances})`),
@@ -68,6 +77,7 @@ export function helpText(services: readonly ServiceDefinition[]): string {
     "",
     ...counts,
     line("--port N", "the first gateway's port; the others count up (8080)"),
+    line("--store KIND", "sqlite, or mongodb: found or started as NATS is (sqlite)"),
     line("--fresh", "throws stored rooms and messages away first (.parley/data)"),
     line("--load-test", "lifts the limits per session and per address"),
     line("--help", "this text"),

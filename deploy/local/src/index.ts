@@ -6,5 +6,5 @@ export { mongodb } from "./mongodb.ts";
 export { nats } from "./nats.ts";
 export { type ProcessRow, readProcessesFile } from "./processes-file.ts";
 export { redis } from "./redis.ts";
-export { type ServiceDefinition, services } from "./services.ts";
+export { type ServiceDefinition, type StoreKind, services } from "./services.ts";
 export { type Stack, type StackOptions, startStack } from "./stack.ts";

@@ -1,6 +1,10 @@
 /** A server that is not ours but that services need: found on the machine, or started beside them. */
 export type EngineName = "nats" | "redis" | "mongodb";
 
+/** Where services store: a file, or a server that is found or started as the other engines are. */
+export const storeKinds = ["sqlite", "mongodb"] as const;
+export type StoreKind = (typeof storeKinds)[number];
+
 /** One line of the launcher's table: everything it has to know about a service. */
 export interface ServiceDefinition {
   name: string;

@@ -9,7 +9,7 @@ import { nats } from "./nats.ts";
 import { type ProcessRow, removeProcessesFile, writeProcessesFile } from "./processes-file.ts";
 import { redis } from "./redis.ts";
 import { readOrMakeSecret } from "./secret.ts";
-import { services as allServices, type EngineName, type ServiceDefinition } from "./services.ts";
+import { services as allServices, type EngineName, type ServiceDefinition, type StoreKind } from "./services.ts";
 import { statePaths } from "./state-dir.ts";
 import { type Supervised, supervise } from "./supervise.ts";
 
@@ -20,6 +20,8 @@ export interface StackOptions {
   services?: readonly ServiceDefinition[];
   /** Engines to have besides those that the services need. */
   engines?: readonly EngineName[];
+  /** Where services store, unless STORE_URL says so; sqlite unless set. */
+  store?: StoreKind;
   /** How many of each, by the service's name, where it differs from the table. */
   instances?: Record<string, number>;
   /** The first public port instead of the table's. */
@@ -176,6 +178,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       })),
     );
     const needed = new Set([...(options.engines ?? []), ...instances.flatMap(({ definition }) => definition.needs)]);
+    const anyStores = instances.some(({ definition }) => definition.usesStore);
+    if (options.store === "mongodb" && anyStores && !givenStore(options)) needed.add("mongodb");
     const engines: Stack["engines"] = Object.fromEntries(
       await Promise.all([...needed].map(async (name) => [name, await startEngine(name)] as const)),
     );
@@ -197,7 +201,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         // Standard input is a pipe that closes when we die: the service then ends by itself.
         PARENT_PIPE: "1",
       };
-      const storeUrl = env.STORE_URL ?? `sqlite:${join(paths.data, "parley.db")}`;
+      const ownStore = engines.mongodb?.url ?? `sqlite:${join(paths.data, "parley.db")}`;
+      const storeUrl = givenStore(options) ?? ownStore;
       if (definition.usesStore) env.STORE_URL = storeUrl;
       if (definition.usesNoticeStore)
         env.NOTICE_STORE_URL ??= storeUrl.startsWith("sqlite:") ? `sqlite:${join(paths.data, "notices.db")}` : storeUrl;
@@ -272,6 +277,8 @@ interface HowToRun {
   onPid?(pid: number | null): void;
   worthShowing?: RegExp;
 }
+
+const givenStore = ({ env }: StackOptions): string | undefined => env?.STORE_URL ?? process.env.STORE_URL;
 
 function engineSettings(engines: Stack["engines"]): Record<string, string> {
   const settings: Record<string, string> = {};

@@ -94,7 +94,9 @@ export function logModelContract(stores: ContractStores): void {
           await compare(one, key, all, start, s);
         }
       };
-      await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), run), { numRuns: 40 });
+      await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), run), {
+        numRuns: stores.scans ? 15 : 40,
+      });
     });
   });
 }

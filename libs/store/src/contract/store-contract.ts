@@ -19,7 +19,7 @@ export type OpenContractStore = () => Promise<{ store: Store; second: Store; clo
 export interface ContractStores {
   readonly store: Store;
   readonly second: Store;
-  /** Each read goes through all that there is (FerretDB 1): some tests then ask for larger pages. */
+  /** Each read goes through all that there is (FerretDB 1): tests then do less, and ask for larger pages. */
   readonly scans: boolean;
 }
 

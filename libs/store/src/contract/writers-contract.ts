@@ -26,7 +26,7 @@ export function writersContract(stores: ContractStores): void {
       const acknowledged = new Map(keys.map((key) => [key, new Map<string, number>()]));
 
       async function write(store: Store, writer: string): Promise<void> {
-        for (let round = 0; round < 40; round++) {
+        for (let round = 0; round < (stores.scans ? 10 : 40); round++) {
           const heads = await store.log.heads(keys);
           const appends = keys.map((key, i) => ({
             key,

@@ -30,13 +30,13 @@ export interface Capabilities {
   atomicUpdates: boolean;
   /** Into how many collections the log is spread: 1, unless each query reads the whole of its collection. */
   logCollections: number;
+  /** How many inserts into the log may be under way; what comes meanwhile shares the next one. */
+  insertsAtOnce: number;
 }
 
 export interface MongoConnection {
   client: MongoClient;
   db: Db;
-  poolSize: number;
-  timeoutMs: number;
   capabilities: Capabilities;
   /** Whether reads see only what a majority has: on a replica set or a sharded cluster. A single server loses nothing it acknowledged. */
   majority: boolean;
@@ -81,10 +81,13 @@ export async function connectMongo(url: string, options: MongoOptions): Promise<
     return {
       client,
       db,
-      poolSize,
-      timeoutMs,
       majority,
-      capabilities: { uniqueElements: seeks, atomicUpdates: seeks, logCollections: seeks ? 1 : 256 },
+      capabilities: {
+        uniqueElements: seeks,
+        atomicUpdates: seeks,
+        logCollections: seeks ? 1 : 64,
+        insertsAtOnce: seeks ? Math.max(1, Math.floor(poolSize / 2)) : 2,
+      },
       collection: (name) => db.collection(name, { readConcern: new ReadConcern(majority ? "majority" : "local") }),
       ...callsOf(client, timeoutMs),
     };

@@ -56,8 +56,7 @@ export interface LogWriterOptions {
 }
 
 export function logWriter({ connection, segments, roomExists, redact }: LogWriterOptions) {
-  const { capabilities, poolSize, majority } = connection;
-  const maxInserts = Math.max(1, Math.floor(poolSize / 2));
+  const { capabilities, majority } = connection;
   const lanes = new Map<number, Lane>();
   let waiting: Insert[] = [];
   let scheduled = false;
@@ -184,7 +183,7 @@ export function logWriter({ connection, segments, roomExists, redact }: LogWrite
   }
 
   function send(): void {
-    while (underWay < maxInserts && waiting.length > 0) {
+    while (underWay < capabilities.insertsAtOnce && waiting.length > 0) {
       const into = segments.of(waiting[0]!.segment.key);
       const batch: Insert[] = [];
       const rest: Insert[] = [];

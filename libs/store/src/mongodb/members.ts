@@ -1,4 +1,4 @@
-import type { Filter, UpdateFilter, WithId } from "mongodb";
+import type { Filter, WithId } from "mongodb";
 import type { LogHead } from "../room-log.ts";
 import type { MemberRecord, RoomStore } from "../rooms.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -37,7 +37,7 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
 
   async function putMember(...[key, user, changes, atMs]: Parameters<RoomStore["putMember"]>) {
     const _id = memberId(key, user);
-    const room = await rooms.byKey(key);
+    const room = await rooms.nameOf(key);
     let member: MemberRecord | null = null;
     let wasMember = false;
     await records.decide(members, _id, (before) => {
@@ -54,10 +54,10 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
       };
       if (next.member && !wasMember) next.joinedAtMs = atMs;
       member = next;
-      return room === null ? "keep" : { ...next, key, room: room._id };
+      return room === null ? "keep" : { ...next, key, room };
     });
     // A deletion takes the room first and its members then: one of the two sees the other.
-    if (room !== null && (await rooms.byKey(key)) === null) await members.deleteOne({ _id });
+    if (room !== null && (await rooms.nameOf(key)) === null) await members.deleteOne({ _id });
     return { member: member as unknown as MemberRecord, wasMember };
   }
 
@@ -72,16 +72,17 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
   }
 
   async function markRead(...[key, user, seq, count]: Parameters<RoomStore["markRead"]>) {
-    const _id = memberId(key, user);
-    const forward = { $set: { lastRead: seq, lastReadCount: count }, $inc: { rev: 1 } } as UpdateFilter<MemberDoc>;
-    const moved = await records.update(
-      members,
-      _id,
-      { member: true, lastRead: { $lt: seq } } as Filter<MemberDoc>,
-      forward,
-    );
-    const mark = moved ?? (await members.findOne({ _id }));
-    return mark?.member ? { seq: mark.lastRead, count: mark.lastReadCount } : null;
+    let mark: { seq: number; count: number } | null = null;
+    await records.decide(members, memberId(key, user), (record) => {
+      mark = null;
+      if (!record?.member) return "keep";
+      mark = { seq: record.lastRead, count: record.lastReadCount };
+      if (seq <= record.lastRead) return "keep";
+      mark = { seq, count };
+      const { _id, rev, ...rest } = record;
+      return { ...rest, lastRead: seq, lastReadCount: count };
+    });
+    return mark;
   }
 
   /** What the oldest kept entry makes of a mark before it. */

@@ -29,7 +29,7 @@ export async function openMongoStore(url: string, options: MongoOptions = {}): P
   const segments = segmentsOf(connection);
   const records = recordsOf(connection);
   const rooms = mongoRooms(connection, records);
-  const roomExists = async (key: number): Promise<boolean> => (await rooms.byKey(key)) !== null;
+  const roomExists = async (key: number): Promise<boolean> => (await rooms.nameOf(key)) !== null;
   const log = mongoLog({ connection, segments, records, roomExists });
   const members = mongoMembers({ connection, records, rooms, segments });
   const timers = mongoTimers(connection, records, rooms);

@@ -81,35 +81,38 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
     },
 
     /** Reads a document, decides, and writes unless somebody else did meanwhile: then again. Answers what was there. */
-    decide<Doc extends Revised>(
+    async decide<Doc extends Revised>(
       of: Collection<Doc>,
       _id: string,
       decision: (before: WithId<Doc> | null) => Decision<Doc>,
     ): Promise<WithId<Doc> | null> {
-      return alone(of, _id, async () => {
-        for (;;) {
-          const before = await of.findOne({ _id } as Filter<Doc>);
+      const byId = { _id } as Filter<Doc>;
+      for (;;) {
+        const seen = await of.findOne(byId);
+        if (seen === null) {
+          const next = decision(null);
+          if (next === "keep" || next === "remove") return null;
+          try {
+            await of.insertOne({ ...next, _id, rev: 1 } as unknown as OptionalUnlessRequiredId<Doc>);
+            return null;
+          } catch (error) {
+            if (isDuplicate(error)) continue;
+            throw error;
+          }
+        }
+        const done = await alone(of, _id, async () => {
+          const before = capabilities.atomicUpdates ? seen : await of.findOne(byId);
+          if (before === null) return null;
           const next = decision(before);
           if (next === "keep") return before;
-          if (before === null) {
-            if (next === "remove") return null;
-            try {
-              await of.insertOne({ ...next, _id, rev: 1 } as unknown as OptionalUnlessRequiredId<Doc>);
-              return null;
-            } catch (error) {
-              if (isDuplicate(error)) continue;
-              throw error;
-            }
-          }
-          const same = { _id, rev: before.rev } as Filter<Doc>;
-          if (next === "remove") {
-            if ((await of.deleteOne(same)).deletedCount === 1) return before;
-            continue;
-          }
+          // Who holds the lock needs no more than the id, by which every server finds it at once.
+          const same = capabilities.atomicUpdates ? ({ _id, rev: before.rev } as Filter<Doc>) : byId;
+          if (next === "remove") return (await of.deleteOne(same)).deletedCount === 1 ? before : null;
           const after = { ...next, rev: before.rev + 1 } as unknown as WithoutId<Doc>;
-          if ((await of.replaceOne(same, after)).matchedCount === 1) return before;
-        }
-      });
+          return (await of.replaceOne(same, after)).matchedCount === 1 ? before : null;
+        });
+        if (done !== null) return done;
+      }
     },
   };
 }

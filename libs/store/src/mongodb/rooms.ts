@@ -6,29 +6,38 @@ import type { Records } from "./records.ts";
 /** A room; its name is the `_id`. */
 export type RoomDoc = Omit<RoomRecord, "name"> & { _id: string; rev: number };
 
-export const roomOf = ({ _id, rev, ...rest }: WithId<RoomDoc>): RoomRecord => ({ name: _id, ...rest });
+/** So many names are kept by their keys: a key never gets another name. */
+const maxNames = 100_000;
 
 type RoomCalls = Pick<RoomStore, "find" | "create" | "change" | "list" | "withRetention">;
 
 /** What RoomStore says of rooms themselves. */
 export function mongoRooms({ collection, call }: MongoConnection, { decide }: Records) {
   const rooms = collection<RoomDoc>("rooms");
+  const names = new Map<number, string>();
 
-  const findAll = async (names: string[]): Promise<Map<string, RoomRecord>> => {
+  const noted = <T extends { key: number; name: string }>(room: T): T => {
+    if (names.size >= maxNames) names.clear();
+    names.set(room.key, room.name);
+    return room;
+  };
+  const roomOf = ({ _id, rev, ...rest }: WithId<RoomDoc>): RoomRecord => noted({ name: _id, ...rest });
+
+  const findAll = async (wanted: string[]): Promise<Map<string, RoomRecord>> => {
     // One alone by equality: what every server finds by its key.
-    const [only] = names;
+    const [only] = wanted;
     const found =
-      names.length === 1
+      wanted.length === 1
         ? await rooms.find({ _id: only! }).toArray()
-        : await rooms.find({ _id: { $in: names } }).toArray();
+        : await rooms.find({ _id: { $in: wanted } }).toArray();
     return new Map(found.map((doc) => [doc._id, roomOf(doc)]));
   };
 
   const calls: RoomCalls = {
-    find: (names) =>
+    find: (wanted) =>
       call(async () => {
-        const found = names.length === 0 ? new Map<string, RoomRecord>() : await findAll([...new Set(names)]);
-        return names.map((name) => found.get(name) ?? null);
+        const found = wanted.length === 0 ? new Map<string, RoomRecord>() : await findAll([...new Set(wanted)]);
+        return wanted.map((name) => found.get(name) ?? null);
       }),
     create: (room) =>
       call(async () => {
@@ -36,7 +45,7 @@ export function mongoRooms({ collection, call }: MongoConnection, { decide }: Re
         for (;;) {
           try {
             await rooms.insertOne({ _id: name, rev: 1, ...rest });
-            return { room, created: true };
+            return { room: noted(room), created: true };
           } catch (error) {
             if (!isDuplicate(error)) throw error;
           }
@@ -83,7 +92,12 @@ export function mongoRooms({ collection, call }: MongoConnection, { decide }: Re
       const found = keys.length === 0 ? [] : await rooms.find({ key: { $in: keys } }).toArray();
       return new Map(found.map((doc) => [doc.key, roomOf(doc)]));
     },
-    byKey: (key: number): Promise<WithId<RoomDoc> | null> => rooms.findOne({ key }),
+    /** The name of the room that has this key now, or null. */
+    async nameOf(key: number): Promise<string | null> {
+      const name = names.get(key);
+      if (name === undefined) return (await rooms.find({ key }).map(roomOf).next())?.name ?? null;
+      return (await rooms.findOne({ _id: name }, { projection: { key: 1 } }))?.key === key ? name : null;
+    },
   };
 }
 

@@ -123,6 +123,7 @@ const collections: Record<string, CollectionSchema> = {
     ],
   },
   smsOptOuts: { required: { _id: "string", atMs: number }, indexes: [] },
+  revocations: { required: { _id: "string", beforeMs: number }, indexes: [] },
   removals: { required: { _id: "string", kind: "string", atMs: number }, indexes: [] },
 };
 

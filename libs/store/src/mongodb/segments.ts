@@ -69,9 +69,11 @@ export function segmentsOf({ collection, capabilities }: MongoConnection) {
 
     /** The head as the port has it. `newest` is what was read of it, where that was just done. */
     async head(key: number, newest?: Edge | null): Promise<LogHead> {
-      const [last, first] = await Promise.all([newest === undefined ? edge(key, -1) : newest, edge(key, 1)]);
+      const last = newest === undefined ? await edge(key, -1) : newest;
+      if (last === null) return { seq: 0, count: 0, start: 1 };
+      const first = last.from === 1 && !last.end ? last : await edge(key, 1);
       // Of a room that is gone, and whose log is too, only the end is left.
-      if (last === null || first === null || first.end) return { seq: 0, count: 0, start: 1 };
+      if (first === null || first.end) return { seq: 0, count: 0, start: 1 };
       return { seq: last.last, count: last.count, start: first.from };
     },
 
