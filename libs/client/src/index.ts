@@ -1,4 +1,15 @@
-export type { Entry, RoomSummary, Sender, ServerEvent, User } from "@parley/protocol";
+export type {
+  Entry,
+  RoomSummary,
+  Sender,
+  ServerEvent,
+  TimerControl,
+  TimerCycle,
+  TimerPhase,
+  TimerView,
+  User,
+} from "@parley/protocol";
+export { formatDuration } from "@parley/protocol";
 export { type ConnectOptions, connect, type EmitTarget, type Parley, type ParleyEvents } from "./connect.ts";
 export type { CallOptions, ConnectionSnapshot, ConnectionState } from "./connection.ts";
 export type { TokenProvider } from "./credentials.ts";
@@ -11,4 +22,5 @@ export { indexedDbOutbox, type OutboxItem, type OutboxStorage } from "./outbox-s
 export type { Content, PendingMessage } from "./pending.ts";
 export type { Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
 export type { JoinOptions } from "./room-log.ts";
+export type { RoomTimer, TimerDuration, TimerEvents, TimerSettings, TimerSnapshot } from "./timer.ts";
 export type { Transport } from "./transports.ts";

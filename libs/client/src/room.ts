@@ -1,4 +1,4 @@
-import type { Entry, JoinData, JoinError, Sender, ServerEvent } from "@parley/protocol";
+import type { Entry, JoinData, JoinError, Sender, ServerEvent, TimerFrame, TimerView } from "@parley/protocol";
 import type { Connection } from "./connection.ts";
 import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
 import { ParleyError } from "./errors.ts";
@@ -7,6 +7,7 @@ import type { createMyRooms } from "./my-rooms.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Content, createPending, type PendingMessage } from "./pending.ts";
 import { createRoomLog, type JoinOptions } from "./room-log.ts";
+import { createTimer, type RoomTimer } from "./timer.ts";
 import { createTyping } from "./typing.ts";
 
 /** `out`: not listening. `joining`: asked to. `live`: hears everything. `refused`: the server says no, see `error`. */
@@ -47,6 +48,8 @@ export interface RoomEvents {
 
 export interface Room extends Store<RoomSnapshot> {
   readonly name: string;
+  /** The countdown that all in the room share. */
+  readonly timer: RoomTimer;
   on<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents[Name]) => void): Unsubscribe;
   /** Listens, and becomes a member. Stays so through every reconnection. Rejects when the server refuses. */
   join(options?: JoinOptions): Promise<void>;
@@ -119,6 +122,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
   const { changed } = store;
   const log = createRoomLog(name, connection, keep, { entry: heard, reset, changed });
   const typing = createTyping(changed);
+  const countdown = createTimer(name, connection);
   const pending = createPending(name, outbox, messageId, (seq) => log.live && seq > log.last, changed);
 
   let state: RoomState = "out";
@@ -157,6 +161,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
     marked = 0;
     pending.storedUpTo(Infinity);
     myRooms.refreshSoon();
+    countdown.forget();
     events.emit("reset", undefined);
   }
 
@@ -232,6 +237,7 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
 
   const room: Room = {
     name,
+    timer: countdown.timer,
     on: events.on,
     subscribe: store.subscribe,
     snapshot: store.snapshot,
@@ -275,6 +281,9 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       const { user, typing: active } = data as { user: Sender; typing: boolean };
       typing.heard(user, active);
     },
+    // Its fields stand beside `event`, as timer apps know them.
+    timer: (frame) => countdown.heard(frame as unknown as TimerFrame),
+    "timer.finished": ({ data }) => countdown.finished((data as { timer: TimerView }).timer),
     read: ({ data }) => events.emit("read", data as { user: Sender; seq: number }),
     "room.joined": ({ data }) => counted("joined", data as Coming),
     "room.left": ({ data }) => {

@@ -4,4 +4,5 @@ export { useEmit } from "./use-emit.ts";
 export { useEvent } from "./use-event.ts";
 export { useRoom } from "./use-room.ts";
 export { useRooms } from "./use-rooms.ts";
+export { useTimer } from "./use-timer.ts";
 export { useTyping } from "./use-typing.ts";

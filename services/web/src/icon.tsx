@@ -5,10 +5,12 @@ const paths = {
   delete: "M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12",
   down: "M6 10l6 6 6-6",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
+  moon: "M20 14.500A8.500 8.500 0 0 1 9.500 4a8.500 8.500 0 1 0 10.500 10.500z",
   plus: "M12 5v14M5 12h14",
   reply: "M10 6l-5 5 5 5M5 11h8a6 6 0 0 1 6 6v1",
   send: "M5 12h13M12.500 5.500L19 12l-6.500 6.500",
   signOut: "M14 5H7v14h7M11 12h9M17 8.500l3.500 3.500-3.500 3.500",
+  sun: "M12 8a4 4 0 1 0 0 8a4 4 0 1 0 0-8M12 2.500v2M12 19.500v2M2.500 12h2M19.500 12h2M5.300 5.300l1.400 1.400M17.300 17.300l1.400 1.400M5.300 18.700l1.400-1.400M17.300 6.700l1.400-1.400",
 };
 
 /** A drawing beside, or instead of, words that are there for those who don't see it. */

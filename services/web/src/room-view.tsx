@@ -1,16 +1,19 @@
 import type { Message } from "@parley/client";
-import { useConnection, useRoom, useTyping } from "@parley/react";
+import { useConnection, useRoom, useTimer, useTyping } from "@parley/react";
 import { useCallback, useState } from "react";
 import { Announcer } from "./announcer.tsx";
 import { Avatar } from "./avatar.tsx";
 import { Composer, type Draft } from "./composer.tsx";
 import { Icon } from "./icon.tsx";
 import { MessageList } from "./message-list.tsx";
+import { TimerPanel } from "./timer-panel.tsx";
 import { TypingLine } from "./typing-line.tsx";
 
 export function RoomView({ name }: { name: string }) {
   const [room, snapshot] = useRoom(name);
   const [typists] = useTyping(name);
+  const [timer, countdown] = useTimer(name);
+  const [timing, setTiming] = useState(false);
   const { user } = useConnection();
   const [draft, setDraft] = useState<Draft>({ kind: "new" });
   const reply = useCallback((message: Message) => setDraft({ kind: "reply", message }), []);
@@ -33,6 +36,16 @@ export function RoomView({ name }: { name: string }) {
           <h2>{name}</h2>
           <small>{subtitle(snapshot.state, snapshot.members)}</small>
         </div>
+        <button
+          type="button"
+          className={`text-button timer-open${countdown.timer?.state === "running" ? " timer-runs" : ""}`}
+          aria-label={countdown.timer ? `Timer, ${countdown.time}` : "Timer"}
+          aria-expanded={timing}
+          onClick={() => setTiming(!timing)}
+        >
+          <Icon name="clock" />
+          {countdown.timer && countdown.timer.version > 0 ? countdown.time : "Timer"}
+        </button>
         <button type="button" className="text-button" onClick={forget}>
           Leave
         </button>
@@ -44,6 +57,7 @@ export function RoomView({ name }: { name: string }) {
         </div>
       ) : (
         <>
+          {timing && snapshot.state === "live" ? <TimerPanel timer={timer} snapshot={countdown} /> : null}
           <MessageList room={room} snapshot={snapshot} me={me} onReply={reply} onEdit={edit} />
           <TypingLine typists={typists} />
           <Composer room={room} snapshot={snapshot} me={me} draft={draft} onDraft={setDraft} />

@@ -6,6 +6,7 @@ import { signOut } from "./guest.ts";
 import { Icon } from "./icon.tsx";
 import { NewRoom } from "./new-room.tsx";
 import { roomLink } from "./route.ts";
+import { ThemeToggle } from "./theme-toggle.tsx";
 
 export function Sidebar({ open }: { open: string | null }) {
   const rooms = [...useRooms()].sort((a, b) => lastAt(b).localeCompare(lastAt(a)));
@@ -14,6 +15,7 @@ export function Sidebar({ open }: { open: string | null }) {
       <header className="sidebar-head">
         <img src="/favicon.svg" alt="" width="30" height="30" />
         <h1>Parley</h1>
+        <ThemeToggle />
       </header>
       <NewRoom />
       <nav className="rooms" aria-label="My rooms">
