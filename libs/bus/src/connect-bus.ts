@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { type BusTracing, headersOf } from "./bus-tracing.ts";
 import type { BusRole } from "./permissions.ts";
 import { inboxPrefix } from "./subjects.ts";
 
 export interface Bus {
   nc: NatsConnection;
+  /** Null where nothing is traced. */
+  tracing: BusTracing | null;
   /** A new subject of this service's own, to which others may answer. */
   inbox(): string;
   /** Whether NATS can be reached now. */
@@ -16,7 +19,7 @@ export interface Bus {
    * Publishes at the end of this turn of the event loop, with all else that the turn has for NATS: the client writes to
    * its socket after every microtask, and a write of several costs little more than one. Order is kept.
    */
-  publish(subject: string, payload: Uint8Array | string, reply?: string): void;
+  publish(subject: string, payload: Uint8Array | string, reply?: string, traceparent?: string): void;
   /** Sends what waits, then closes. */
   close(): Promise<void>;
 }
@@ -33,6 +36,7 @@ export interface BusOptions {
   /** Files (PEM): the authority that signed the server's certificate, and this service's own certificate and key. */
   tls?: { caFile?: string; certFile?: string; keyFile?: string };
   waitMs?: number;
+  tracing?: BusTracing | null;
   /** What the server refuses, such as a subject that is not permitted. */
   onError?: (error: Error) => void;
 }
@@ -91,19 +95,27 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       } else if (status.type === "error") options.onError?.(status.error);
     }
   })();
-  let outbox: [subject: string, payload: Uint8Array | string, reply: string | undefined][] = [];
+  let outbox: [
+    subject: string,
+    payload: Uint8Array | string,
+    reply: string | undefined,
+    traceparent: string | undefined,
+  ][] = [];
   const sendOutbox = () => {
     const waiting = outbox;
     outbox = [];
     if (connection.isClosed()) return;
-    for (const [subject, payload, reply] of waiting)
-      connection.publish(subject, payload, reply ? { reply } : undefined);
+    for (const [subject, payload, reply, traceparent] of waiting) {
+      if (traceparent) connection.publish(subject, payload, { reply, headers: headersOf(traceparent) });
+      else connection.publish(subject, payload, reply ? { reply } : undefined);
+    }
   };
   return {
     nc: connection,
     inbox: () => createInbox(inboxPrefix(options.role)),
-    publish: (subject, payload, reply) => {
-      if (outbox.push([subject, payload, reply]) === 1) setImmediate(sendOutbox);
+    tracing: options.tracing ?? null,
+    publish: (subject, payload, reply, traceparent) => {
+      if (outbox.push([subject, payload, reply, traceparent]) === 1) setImmediate(sendOutbox);
     },
     isConnected: () => connected && !connection.isClosed(),
     onReconnect: (listener) => void back.push(listener),

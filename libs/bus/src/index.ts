@@ -1,3 +1,4 @@
+export * from "./bus-tracing.ts";
 export * from "./bytes.ts";
 export * from "./chat-wire.ts";
 export * from "./connect-bus.ts";

@@ -5,6 +5,7 @@
  *
  * Wire: request `u32 count, (u32 length, item)*`; answers `u32 first, u32 count, (u32 length, item)*`, in one message or more.
  */
+import { type BusSpan, headersOfBatch } from "./bus-tracing.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Bus } from "./connect-bus.ts";
 import { subjects, type WorkerService } from "./subjects.ts";
@@ -34,6 +35,8 @@ interface Item<Request, Answer> {
   order: number;
   answered: boolean;
   mayGo: (() => boolean) | undefined;
+  /** Null unless this request is traced. */
+  span: BusSpan | null;
 }
 
 interface Lane<Request, Answer> {
@@ -64,12 +67,13 @@ const maxBatchBytes = 512 * 1024;
 const probeEveryMs = 300;
 const emptyBatch = new Uint8Array(4);
 
-export function createRequester<Request, Answer>(
+export function createRequester<Request extends { kind: string }, Answer>(
   options: RequesterOptions<Request, Answer>,
 ): Requester<Request, Answer> {
   type AnItem = Item<Request, Answer>;
   type ALane = Lane<Request, Answer>;
   const { bus, service, workers, encode, decode } = options;
+  const { tracing } = bus;
   const timeoutMs = options.timeoutMs ?? 2_000;
   const giveUpMs = options.giveUpMs ?? 10_000;
   const inbox = bus.inbox();
@@ -90,6 +94,7 @@ export function createRequester<Request, Answer>(
   const finish = (item: AnItem, answer: Answer | Unanswered, nowMs: number) => {
     if (item.answered) return;
     item.answered = true;
+    item.span?.end(answer instanceof Unanswered ? answer : undefined);
     pending--;
     options.onDone?.(nowMs - item.givenUpAtMs + giveUpMs, !(answer instanceof Unanswered));
     item.done(answer);
@@ -177,7 +182,15 @@ export function createRequester<Request, Answer>(
     lane.probeAtMs = now + probeEveryMs;
     laneOfBatch.set(lane.batch, lane);
     // Directly: this is the turn's end already, or an answer has just made way for what waits.
-    bus.nc.publish(subjects.worker(service, lane.worker), payload, { reply: `${inbox}.${lane.batch}` });
+    bus.nc.publish(subjects.worker(service, lane.worker), payload, {
+      reply: `${inbox}.${lane.batch}`,
+      ...(tracing ? tracedBatch(batch) : null),
+    });
+  };
+
+  const tracedBatch = (batch: AnItem[]) => {
+    const headers = headersOfBatch(batch.map(({ span }) => span));
+    return headers ? { headers } : null;
   };
 
   /** The batch is over, answered or not: what has no answer waits again, before all that came later. */
@@ -276,6 +289,7 @@ export function createRequester<Request, Answer>(
         order: nextOrder++,
         answered: false,
         mayGo,
+        span: tracing ? tracing.start(`${service}: ${request.kind}`) : null,
       };
       pending++;
       place(item);

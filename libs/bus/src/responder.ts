@@ -1,5 +1,6 @@
 /** The worker's side of requester.ts: takes batches apart, has each item handled, answers when all are done. */
 import type { Msg } from "@nats-io/nats-core";
+import { tracesOfBatch } from "./bus-tracing.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Bus } from "./connect-bus.ts";
 import { subjects, type WorkerService } from "./subjects.ts";
@@ -26,8 +27,11 @@ export interface ResponderOptions<Request, Answer> {
   onUnreadable: (error: unknown) => void;
 }
 
-export function serveBatches<Request, Answer>(options: ResponderOptions<Request, Answer>): Responder {
+export function serveBatches<Request extends { kind: string }, Answer>(
+  options: ResponderOptions<Request, Answer>,
+): Responder {
   const { bus, decode, encode, handle } = options;
+  const { tracing } = bus;
   const counts = { batches: 0, requests: 0 };
   const writer = new ByteWriter(16 * 1024);
   let busy = 0;
@@ -58,13 +62,19 @@ export function serveBatches<Request, Answer>(options: ResponderOptions<Request,
     const { reply } = msg;
     if (!reply) return;
     const pending: Promise<Answer>[] = [];
+    const traces = tracing ? tracesOfBatch(msg.headers) : null;
     try {
       const reader = new ByteReader(msg.data);
       const count = reader.u32();
       for (let i = 0; i < count; i++) {
         const length = reader.u32();
         const next = reader.at + length;
-        pending.push(handle(decode(reader)));
+        const request = decode(reader);
+        const trace = traces?.get(i);
+        if (trace && tracing) {
+          const span = tracing.follow(trace, `${options.service} worker: ${request.kind}`);
+          pending.push(tracing.within(span, () => handle(request)));
+        } else pending.push(handle(request));
         reader.at = next;
       }
     } catch (error) {

@@ -13,7 +13,7 @@ export interface ConsumerOptions {
   /** A job whose process says nothing for this long goes to another one. */
   lockMs?: number;
   /** Looks at the record; answers when to look again (milliseconds since 1970), or null when nothing is left to do. */
-  handle: (id: string) => Promise<number | null>;
+  handle: (id: string, traceparent: string | undefined) => Promise<number | null>;
   onError: (error: Error) => void;
 }
 
@@ -39,7 +39,7 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   const worker = new Worker<RecordJob>(
     queue,
     async (job, token) => {
-      const againAtMs = await handle(job.data.id).catch((error: Error) => {
+      const againAtMs = await handle(job.data.id, job.data.traceparent).catch((error: Error) => {
         onError(error);
         return Date.now() + afterErrorMs;
       });

@@ -13,7 +13,7 @@ export interface ProducerOptions {
 
 export interface Producer {
   /** Adds a job for the record, soon, if Redis can be reached. Never waits, never throws. */
-  nudge(id: string): void;
+  nudge(id: string, traceparent?: string): void;
   /** Adds jobs for the records; answers whether Redis took them. A record that has a job already keeps the one it has. */
   add(ids: string[]): Promise<boolean>;
   /** The queue's state. Rejects where Redis can't be reached. */
@@ -52,7 +52,7 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
     });
   });
 
-  let waiting: string[] = [];
+  let waiting: RecordJob[] = [];
   let adding: Promise<void> | null = null;
   let restUntilMs = 0;
 
@@ -69,13 +69,15 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
     }
   };
 
-  const add = async (ids: string[]): Promise<boolean> => {
+  const add = (ids: string[]) => addJobs(ids.map((id) => ({ id })));
+
+  const addJobs = async (records: RecordJob[]): Promise<boolean> => {
     try {
       if (connection.status !== "ready" || !queue) throw new Error(`Redis can't be reached (${connection.status})`);
-      const jobs = ids.map((id) => ({
+      const jobs = records.map((data) => ({
         name: "record",
-        data: { id },
-        opts: { jobId: id, removeOnComplete: true, removeOnFail: true },
+        data,
+        opts: { jobId: data.id, removeOnComplete: true, removeOnFail: true },
       }));
       await withTimeout(queue.addBulk(jobs));
       return true;
@@ -91,7 +93,7 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
     await new Promise(setImmediate);
     while (waiting.length > 0) {
       if (performance.now() < restUntilMs) waiting = [];
-      else await add(waiting.splice(0, batchSize));
+      else await addJobs(waiting.splice(0, batchSize));
     }
     adding = null;
   };
@@ -109,9 +111,9 @@ export function createProducer({ redisUrl, queue: name, timeoutMs = 2_000, onErr
   return {
     add,
     look,
-    nudge(id) {
+    nudge(id, traceparent) {
       if (waiting.length >= waitingMax || performance.now() < restUntilMs) return;
-      waiting.push(id);
+      waiting.push(traceparent ? { id, traceparent } : { id });
       adding ??= addWaiting();
     },
     async close() {

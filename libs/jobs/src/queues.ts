@@ -9,4 +9,6 @@ export const queuePrefix = "{parley}";
 export interface RecordJob {
   /** The record's id, which is the job's id too: so a repeat is one job. */
   id: string;
+  /** Of the request that made the record, where it is traced. */
+  traceparent?: string;
 }

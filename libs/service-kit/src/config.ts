@@ -1,6 +1,7 @@
 /** Settings come from the environment, once, checked against a schema, with an error that says what to set. */
 import { type Static, type TObject, Type } from "typebox";
 import { Value } from "typebox/value";
+import { logLevels } from "./log-level.ts";
 
 export class ConfigError extends Error {
   override name = "ConfigError";
@@ -30,9 +31,13 @@ export const commonSettings = {
   }),
   INTERNAL_TOKEN: Type.String({ minLength: 16, description: "bearer token that callers of the internal API show" }),
   LOG_LEVEL: Type.Union(
-    ["trace", "debug", "info", "warn", "error", "fatal"].map((level) => Type.Literal(level)),
+    logLevels.map((level) => Type.Literal(level)),
     { default: "info" },
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({ pattern: "^https?://", description: "collector of traces (OTLP over HTTP); none unless set" }),
+  ),
+  TRACE_RATIO: Type.Number({ default: 0.01, minimum: 0, maximum: 1, description: "share of traces that is kept" }),
   DRAIN_MS: Type.Integer({ default: 20_000, minimum: 0, description: "how long a stopping service takes to let go" }),
   PARENT_PIPE: Type.Boolean({ default: false, description: "stop when standard input closes" }),
 } as const;

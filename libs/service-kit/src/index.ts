@@ -6,4 +6,6 @@ export * from "./logger.ts";
 export * from "./metrics.ts";
 export * from "./signature.ts";
 export * from "./tally.ts";
+export * from "./telemetry.ts";
+export type { Span, Tracing } from "./tracing.ts";
 export * from "./worker-metrics.ts";

@@ -11,7 +11,9 @@ import fastify, {
   type RawServerDefault,
 } from "fastify";
 import { Value } from "typebox/value";
+import { addLogLevelRoutes } from "./log-level.ts";
 import type { Logger } from "./logger.ts";
+import type { Span, Tracing } from "./tracing.ts";
 
 export type InternalApi = FastifyInstance<
   RawServerDefault,
@@ -27,6 +29,7 @@ export interface InternalApiOptions {
   version: string;
   token: string;
   logger: Logger;
+  tracing?: Tracing | null;
   /** Whether the service can do its work now: what `/readyz` says. */
   isReady: () => boolean;
   /** Paths that need no service token because they check their callers in a way of their own. */
@@ -100,6 +103,7 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     void reply.header("www-authenticate", 'Basic realm="Parley: the service token is the password"');
     throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
   });
+  if (options.tracing) traceRequests(api, options.tracing);
   api.setErrorHandler((error: ApiFault, request, reply) => {
     const status = error.statusCode ?? 500;
     const known = status < 500 || error.told !== undefined;
@@ -117,6 +121,24 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     const ready = options.isReady();
     void reply.status(ready ? 200 : 503).send({ ready });
   });
+  addLogLevelRoutes(api, options.logger);
   api.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
   return api;
+}
+
+/** A call goes on with its caller's trace, or may begin one. */
+function traceRequests(api: InternalApi, tracing: Tracing): void {
+  const spans = new WeakMap<object, Span>();
+  api.addHook("onRequest", (request, _reply, done) => {
+    const { traceparent } = request.headers;
+    const name = `${request.method} ${request.routeOptions.url ?? "unknown"}`;
+    const span = typeof traceparent === "string" ? tracing.follow(traceparent, name) : tracing.start(name);
+    if (!span) return done();
+    spans.set(request, span);
+    tracing.enter(span, done);
+  });
+  api.addHook("onResponse", (request, reply, done) => {
+    spans.get(request)?.end(reply.statusCode >= 500 ? `HTTP ${reply.statusCode}` : undefined);
+    done();
+  });
 }

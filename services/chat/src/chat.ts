@@ -22,6 +22,7 @@ import { fillGap, headsOf, history, listRooms, markRead, unreadOf } from "./read
 import { answerRevoked } from "./revocations.ts";
 import { createRoomStates, type RoomState, type RoomStates } from "./room-states.ts";
 import { sweepOnce } from "./sweep.ts";
+import { traceAppends } from "./trace-appends.ts";
 
 export interface ChatDeps {
   store: Store;
@@ -73,6 +74,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
       deliver.entries(
         state,
         entries.map(({ seq, draft, body }) => ({ seq, kind: draft.kind, body })),
+        bus.tracing ? entries.find(({ draft }) => draft.traceparent)?.draft.traceparent : undefined,
       );
       activity.note(state.name);
     },
@@ -81,7 +83,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     store,
     rooms,
     deliver,
-    appender,
+    appender: bus.tracing ? traceAppends(appender, bus.tracing) : appender,
     announceMembersMax: options.announceMembersMax,
     now: Date.now,
   };

@@ -35,7 +35,8 @@ export function encodeEntries(
 }
 
 export interface Deliver {
-  entries(state: RoomState, entries: PublishedEntry[]): void;
+  /** `traceparent`: of a request that is traced, if one of them is. */
+  entries(state: RoomState, entries: PublishedEntry[], traceparent?: string): void;
   /** A passing event for the room's listeners. `data` is JSON. */
   passing(state: RoomState, event: string, dataJson: string, exceptSession?: string): void;
   /** The room is gone: `reset`; or one user may listen no more: `removed`. */
@@ -47,14 +48,15 @@ export interface Deliver {
 
 export function createDeliver(bus: Bus): Deliver {
   const writer = new ByteWriter(8 * 1024);
-  const send = (state: RoomState) => bus.publish(state.subject, writer.take());
+  const send = (state: RoomState, traceparent?: string) =>
+    bus.publish(state.subject, writer.take(), undefined, traceparent);
   return {
-    entries(state, entries) {
+    entries(state, entries, traceparent) {
       for (const entry of entries) {
         encodeEntries(writer, state, [entry]);
-        if (writer.length > maxPayloadBytes) send(state);
+        if (writer.length > maxPayloadBytes) send(state, traceparent);
       }
-      if (writer.length > 0) send(state);
+      if (writer.length > 0) send(state, traceparent);
     },
     passing(state, event, dataJson, exceptSession) {
       const frame = `{"eventType":"ServerEvent","event":"${event}","room":${state.nameJson},"data":${dataJson}}`;

@@ -14,6 +14,8 @@ export interface Draft {
   fieldsJson: string;
   /** Bodies that this entry blanks in the same step. */
   redactions?: { seq: number; body: string }[];
+  /** Of the request, where it is traced. */
+  traceparent?: string;
 }
 
 export const messageFields = (text: string | null, dataJson: string, replyTo: number | null): string =>

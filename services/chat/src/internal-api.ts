@@ -10,7 +10,7 @@ import {
   limits,
   Refusal,
 } from "@parley/protocol";
-import { ApiError, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { ApiError, createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
 import type { MemberRecord, RoomRecord } from "@parley/store";
 import type { Chat, ChatDeps } from "./chat.ts";
 import { digestOf, messageFields } from "./entry.ts";
@@ -99,6 +99,7 @@ export async function createChatApi(options: {
   chat: Chat;
   token: string;
   logger: Logger;
+  tracing: Tracing | null;
   version: string;
 }): Promise<InternalApi> {
   const { deps } = options.chat;
@@ -108,6 +109,7 @@ export async function createChatApi(options: {
     version: options.version,
     token: options.token,
     logger: options.logger,
+    tracing: options.tracing,
     isReady: options.chat.isReady,
   });
   addRooms(api, deps);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { startChat } from "./chat.ts";
 import { readChatConfig } from "./config.ts";
@@ -9,12 +9,12 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readChatConfig();
-  const logger = createLogger({ service: "chat", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "chat", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "chat", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "chat",
     name: `chat-${config.INSTANCE}`,
+    tracing,
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
@@ -33,11 +33,9 @@ await runService(async (lifecycle) => {
     sweepEveryMs: config.SWEEP_EVERY_MS,
   });
   lifecycle.onStop("chat", () => chat.stop());
-  const api = await createChatApi({ chat, logger, token: config.INTERNAL_TOKEN, version });
+  const api = await createChatApi({ chat, logger, tracing, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
-  logger.info({ api: api.addresses()[0], metricsPort: scraped.port }, "chat worker ready");
+  logger.info({ api: api.addresses()[0] }, "chat worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

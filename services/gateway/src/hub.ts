@@ -16,6 +16,7 @@ import {
   recordKinds,
   splitPassingExcept,
   subjects,
+  traceparentOf,
 } from "@parley/bus";
 import { roomEventFrame } from "./frames.ts";
 import type { Session } from "./session.ts";
@@ -113,7 +114,11 @@ export function createHub(options: HubOptions): Hub {
         topic: (nextTopic++).toString(36),
         subscription: bus.nc.subscribe(subjects.roomFromAll(name), {
           callback: (error, msg) => {
-            if (!error) receive(made, msg.data, isFromGateway(msg.subject));
+            if (error) return;
+            const trace = bus.tracing ? traceparentOf(msg.headers) : null;
+            const span = trace ? bus.tracing?.follow(trace, "gateway: deliver") : null;
+            receive(made, msg.data, isFromGateway(msg.subject));
+            span?.end();
           },
         }),
         key: null,

@@ -1,5 +1,5 @@
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
 import { authenticateOptionsOf, readGatewayConfig } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
@@ -9,12 +9,12 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readGatewayConfig();
-  const logger = createLogger({ service: "gateway", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "gateway", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "gateway", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "gateway",
     name: `gateway-${config.INSTANCE}`,
+    tracing,
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
@@ -37,12 +37,7 @@ await runService(async (lifecycle) => {
   const api = await createGatewayApi({ gateway, logger, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
   lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));
-  logger.info(
-    { node: gateway.node, port: gateway.port, api: api.addresses()[0], metricsPort: scraped.port },
-    "gateway ready",
-  );
+  logger.info({ node: gateway.node, port: gateway.port, api: api.addresses()[0] }, "gateway ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

@@ -1,6 +1,6 @@
 /** The notify worker's internal API: what an application's backend does with notifications and SMS. */
 import { Refusal } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
 import { checkKey } from "./accept-sms.ts";
 import type { Notify } from "./notify.ts";
 
@@ -31,6 +31,7 @@ export async function createNotifyApi(options: {
   notify: Notify;
   token: string;
   logger: Logger;
+  tracing: Tracing | null;
   version: string;
 }): Promise<InternalApi> {
   const { notify } = options;
@@ -40,6 +41,7 @@ export async function createNotifyApi(options: {
     version: options.version,
     token: options.token,
     logger: options.logger,
+    tracing: options.tracing,
     isReady: notify.isReady,
   });
   addSms(api, notify);

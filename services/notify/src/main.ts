@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
@@ -11,12 +11,12 @@ const hourMs = 60 * 60_000;
 
 await runService(async (lifecycle) => {
   const config = readNotifyConfig();
-  const logger = createLogger({ service: "notify", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "notify", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "notify", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "notify",
     name: `notify-${config.INSTANCE}`,
+    tracing,
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
@@ -25,7 +25,7 @@ await runService(async (lifecycle) => {
   const notices = config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL);
   if (notices !== store) lifecycle.onStop("notices", () => notices.close());
   const notify = await startNotify({
-    ...{ bus, store, notices, logger, metrics, version },
+    ...{ bus, store, notices, logger, metrics, tracing, version },
     redisUrl: config.REDIS_URL,
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
     smsLimits: {
@@ -36,11 +36,9 @@ await runService(async (lifecycle) => {
     },
   });
   lifecycle.onStop("notify", () => notify.stop());
-  const api = await createNotifyApi({ notify, logger, token: config.INTERNAL_TOKEN, version });
+  const api = await createNotifyApi({ notify, logger, tracing, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
   logger.info({ api: api.addresses()[0] }, "notify worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

@@ -1,7 +1,7 @@
 /** The notify worker: takes in notifications and SMS, and sees to it that people are told. */
 import type { Bus } from "@parley/bus";
 import { createProducer } from "@parley/jobs";
-import type { Logger, Metrics } from "@parley/service-kit";
+import type { Logger, Metrics, Tracing } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { type AcceptSms, createAcceptSms, type SmsLimits } from "./accept-sms.ts";
 
@@ -13,6 +13,7 @@ export interface NotifyOptions {
   redisUrl: string;
   logger: Logger;
   metrics: Metrics;
+  tracing: Tracing | null;
   worker: string;
   version: string;
   smsLimits: SmsLimits;
@@ -26,7 +27,7 @@ export interface Notify {
 }
 
 export async function startNotify(options: NotifyOptions): Promise<Notify> {
-  const { bus, notices, redisUrl, logger } = options;
+  const { bus, notices, redisUrl, logger, tracing } = options;
   const onError = (error: Error) => logger.warn({ err: error }, "the queues");
   const producers = {
     transactional: createProducer({ redisUrl, queue: "sms-transactional", onError }),
@@ -35,7 +36,7 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
   const acceptSms = createAcceptSms({
     store: notices.sms,
     limits: options.smsLimits,
-    nudge: ({ id, kind }) => producers[kind].nudge(id),
+    nudge: ({ id, kind }) => producers[kind].nudge(id, tracing?.current()?.traceparent),
   });
 
   return {

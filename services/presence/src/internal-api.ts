@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type EmitRequest, subjects } from "@parley/bus";
 import { checkName, checkRoomName, checkUserId, limits, Refusal } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
 import { newUser, type UserRecord } from "@parley/store";
 import type { Presence } from "./presence.ts";
 
@@ -80,6 +80,7 @@ export async function createPresenceApi(options: {
   presence: Presence;
   token: string;
   logger: Logger;
+  tracing: Tracing | null;
   version: string;
 }): Promise<InternalApi> {
   const { presence } = options;
@@ -89,6 +90,7 @@ export async function createPresenceApi(options: {
     version: options.version,
     token: options.token,
     logger: options.logger,
+    tracing: options.tracing,
     isReady: presence.isReady,
   });
   addPresence(api, presence);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readPresenceConfig } from "./config.ts";
 import { connectRedis } from "./connect-redis.ts";
@@ -10,12 +10,12 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readPresenceConfig();
-  const logger = createLogger({ service: "presence", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "presence", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "presence", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "presence",
     name: `presence-${config.INSTANCE}`,
+    tracing,
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
@@ -41,11 +41,9 @@ await runService(async (lifecycle) => {
     leaseMs: config.LEASE_MS,
   });
   lifecycle.onStop("presence", () => presence.stop());
-  const api = await createPresenceApi({ presence, logger, token: config.INTERNAL_TOKEN, version });
+  const api = await createPresenceApi({ presence, logger, tracing, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
-  logger.info({ api: api.addresses()[0], metricsPort: scraped.port }, "presence worker ready");
+  logger.info({ api: api.addresses()[0] }, "presence worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

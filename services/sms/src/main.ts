@@ -1,4 +1,4 @@
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readSmsConfig } from "./config.ts";
 import { createProvider } from "./create-provider.ts";
@@ -13,8 +13,7 @@ const leaseMarginMs = 5_000;
 
 await runService(async (lifecycle) => {
   const config = readSmsConfig();
-  const logger = createLogger({ service: "sms", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "sms", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "sms", version, config, lifecycle });
   const store = await openStore(config.NOTICE_STORE_URL);
   lifecycle.onStop("store", () => store.close());
   const phones = config.SMS_PHONES
@@ -34,6 +33,7 @@ await runService(async (lifecycle) => {
     provider,
     logger,
     metrics,
+    tracing,
     redisUrl: config.REDIS_URL,
     providerTimeoutMs: config.SMS_TIMEOUT_MS,
     policy: {
@@ -59,8 +59,6 @@ await runService(async (lifecycle) => {
   });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
   logger.info({ api: api.addresses()[0], provider: provider.name }, "SMS worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

@@ -1,15 +1,17 @@
 /** The SMS worker: takes what was accepted to the provider, in lanes that share nothing: queue, workers, connections. */
 import { createProducer, startConsumer, startSweeper } from "@parley/jobs";
-import type { Logger, Metrics } from "@parley/service-kit";
+import type { Logger, Metrics, Tracing } from "@parley/service-kit";
 import type { SmsKind, SmsRecord, SmsStore } from "@parley/store";
 import { createDeliver, type Deliver, type DeliverOptions } from "./deliver.ts";
 import { createOptOuts } from "./opt-outs.ts";
 import type { Callback } from "./providers/provider.ts";
+import { traceProvider } from "./providers/trace-provider.ts";
 import { addSmsMetrics, createAttemptCounts } from "./sms-metrics.ts";
 
 export interface SmsOptions extends Omit<DeliverOptions, "onOutcome"> {
   logger: Logger;
   metrics: Metrics;
+  tracing: Tracing | null;
   redisUrl: string;
   lanes: { kind: SmsKind; concurrency: number; perSecond: number }[];
   sweepEveryMs: number;
@@ -32,10 +34,11 @@ const removeEveryMs = 10 * 60_000;
 const removedAtOnce = 1_000;
 
 export function startSms(options: SmsOptions): Sms {
-  const { store, logger, redisUrl, provider } = options;
+  const { store, logger, redisUrl, tracing } = options;
+  const provider = tracing ? traceProvider(options.provider, tracing) : options.provider;
   const onError = (error: Error) => logger.warn({ err: error }, "the SMS queues");
   const attempts = createAttemptCounts();
-  const deliver = createDeliver({ ...options, onOutcome: attempts.add });
+  const deliver = createDeliver({ ...options, provider, onOutcome: attempts.add });
   const optOuts = createOptOuts(store);
   const producers = {
     transactional: createProducer({ redisUrl, queue: "sms-transactional", onError }),
@@ -49,7 +52,10 @@ export function startSms(options: SmsOptions): Sms {
       perSecond,
       // A job whose process says nothing for this long goes to another one, which finds the attempt cut short by then.
       lockMs: options.policy.leaseMs,
-      handle: deliver.step,
+      handle: (id, traceparent) => {
+        if (!tracing || !traceparent) return deliver.step(id);
+        return tracing.within(tracing.follow(traceparent, "sms worker: step"), () => deliver.step(id));
+      },
       onError,
     }),
   );

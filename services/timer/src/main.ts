@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { createLogger, createMetrics, natsOptionsOf, runService } from "@parley/service-kit";
+import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readTimerConfig } from "./config.ts";
 import { createTimerApi } from "./internal-api.ts";
@@ -9,12 +9,12 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readTimerConfig();
-  const logger = createLogger({ service: "timer", instance: config.INSTANCE, level: config.LOG_LEVEL });
-  const metrics = createMetrics({ service: "timer", version, logger });
+  const { logger, metrics, tracing } = await startTelemetry({ service: "timer", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "timer",
     name: `timer-${config.INSTANCE}`,
+    tracing,
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
@@ -33,8 +33,6 @@ await runService(async (lifecycle) => {
   const api = await createTimerApi({ timer, logger, token: config.INTERNAL_TOKEN, version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
-  const scraped = await metrics.listen({ host: config.INTERNAL_HOST, port: config.METRICS_PORT });
-  lifecycle.onStop("metrics", () => scraped.close());
-  logger.info({ api: api.addresses()[0], metricsPort: scraped.port }, "timer worker ready");
+  logger.info({ api: api.addresses()[0] }, "timer worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });
