@@ -24,9 +24,10 @@ import {
   Unanswered,
   watchWorkers,
 } from "@parley/bus";
-import { type CloseReason, checkRoomName, greeting, limits } from "@parley/protocol";
+import { checkRoomName, greeting, limits } from "@parley/protocol";
 import { createTally, type Logger, type Metrics } from "@parley/service-kit";
 import type { Authenticate } from "./authenticate.ts";
+import { sendAway } from "./drain.ts";
 import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
 import { addGatewayMetrics } from "./gateway-metrics.ts";
@@ -378,16 +379,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true;
     uws.us_listen_socket_close(listenSocket);
     for (const ws of raw.sockets()) ws.end(4001, "draining");
-    const all = [...sessions];
-    logger.info({ sessions: all.length, ms }, "draining");
-    // Each its own delay, evenly over the time and in no order that a client could choose.
-    const step = ms / Math.max(1, all.length);
-    const delays = all.map((_, i) => Math.round((i + Math.random()) * step)).sort(() => Math.random() - 0.5);
-    all.forEach((session, i) => {
-      const delayMs = delays[i] as number;
-      session.link.send(eventFrame("Drain", JSON.stringify({ reconnectAfterMs: delayMs })));
-      setTimeout(() => closeWhenAnswered(session, "draining"), delayMs);
-    });
+    logger.info({ sessions: sessions.size, ms }, "draining");
+    sendAway([...sessions], ms);
     if (sessions.size > 0) {
       const empty = new Promise<void>((resolve) => (onEmpty = resolve));
       await Promise.race([empty, new Promise((resolve) => setTimeout(resolve, ms + 3_000))]);
@@ -434,17 +427,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       app.close();
     },
   };
-}
-
-/** Acknowledgements in flight are worth a moment: what a client sent is answered before it is sent away. */
-function closeWhenAnswered(session: Session, reason: CloseReason): void {
-  if (session.stage === "closed" || session.stage === "leaving") return;
-  const close = () => session.link.close(reason);
-  if (session.unanswered === 0) close();
-  else {
-    session.onAnswered = close;
-    setTimeout(close, 2_000).unref();
-  }
 }
 
 function plain(response: HttpResponse, status: string, text: string, retryAfterSeconds?: number): void {

@@ -1,7 +1,8 @@
 /** `npm run load`: reads the command line, finds or starts what is loaded, runs the scenarios, prints the figures. */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
-import { helpText, type Options, readOptions, UsageError } from "./options.ts";
+import { runDrill } from "./drills/run-drill.ts";
+import { helpText, isDrill, type LoadName, type Options, readOptions, UsageError } from "./options.ts";
 import { checkPinning, pinProcess } from "./pinning.ts";
 import { type Outcome, plansOf, runPlan } from "./plan.ts";
 import { canMeasureProcesses } from "./processes.ts";
@@ -25,6 +26,16 @@ function undoAll(): Promise<void> {
 }
 
 async function run(options: Options): Promise<boolean> {
+  const { scenario } = options;
+  if (!isDrill(scenario)) return runLoad({ ...options, scenario });
+  const teardown = { after: (step: () => unknown) => void undo.push(step) };
+  const report = await runDrill(teardown, { ...options, scenario }, progress.line);
+  process.stdout.write(`${formatReport(report)}\n`);
+  if (options.jsonFile !== null) writeJson(options.jsonFile, options, [{ scenario, ...report }]);
+  return report.failures.length === 0;
+}
+
+async function runLoad(options: Options & { scenario: LoadName }): Promise<boolean> {
   checkPinning(options.pinServer, options.pinClient);
   const servers = await findServers(options, progress.line);
   undo.push(servers.stop);
@@ -48,7 +59,14 @@ async function run(options: Options): Promise<boolean> {
     outcomes.push(outcome);
     reports.push(report);
   }
-  if (options.jsonFile !== null) writeJson(options.jsonFile, options, outcomes, reports);
+  if (options.jsonFile !== null) {
+    const of = (i: number) => ({ scenario: outcomes[i]!.scenario, settings: outcomes[i]!.settings });
+    writeJson(
+      options.jsonFile,
+      options,
+      reports.map((report, i) => ({ ...of(i), ...report })),
+    );
+  }
   return reports.every(({ failures }) => failures.length === 0);
 }
 
@@ -63,12 +81,8 @@ function warningsOf(options: Options, processes: { service: string }[]): string[
   return warnings;
 }
 
-function writeJson(file: string, options: Options, outcomes: Outcome[], reports: ScenarioReport[]): void {
+function writeJson(file: string, options: Options, scenarios: (ScenarioReport & { scenario: string })[]): void {
   const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown", node: process.version };
-  const scenarios = reports.map((report, index) => {
-    const { scenario, settings } = outcomes[index]!;
-    return { scenario, settings, ...report };
-  });
   const { pinServer, pinClient, spin } = options;
   const figures = { at: new Date().toISOString(), machine, pinServer, pinClient, spin, scenarios };
   writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);

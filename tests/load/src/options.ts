@@ -4,8 +4,13 @@ import type { Endpoint } from "./connection.ts";
 import type { ServerProcess } from "./processes.ts";
 import { stampBytes } from "./send-frame.ts";
 
-export const scenarios = ["fanout", "send", "idle", "all"] as const;
+export const loads = ["fanout", "send", "idle", "all"] as const;
+/** What goes wrong on purpose, on a stack of the run's own. */
+export const drills = ["restart", "kill", "slow"] as const;
+export const scenarios = [...loads, ...drills] as const;
 export type ScenarioName = (typeof scenarios)[number];
+export type LoadName = (typeof loads)[number];
+export type DrillName = (typeof drills)[number];
 
 export const defaultConns = { send: 50, idle: 5000 } as const;
 
@@ -49,6 +54,11 @@ Scenarios
   send     acknowledged sends, closed loop: each connection keeps W of them unanswered
   idle     connections that registered, joined a room and do nothing
   all      a short run of each: the figures of docs/load-testing.md
+
+Drills, each on a stack of its own; a promise that is broken makes the run fail
+  restart  every process replaced, one after another, under --conns clients [500] who talk
+  kill     --conns clients [2000] on two gateways, one of which is killed
+  slow     --members of a room [1000], of whom 50 stop reading; --rate [10] and --size [4000] of one sender
 
 Options [default]
 ${Object.entries(optionTable)
@@ -115,6 +125,8 @@ function readProcess(text: string): ServerProcess {
   return { service, pid: Number(pid) };
 }
 
+export const isDrill = (scenario: ScenarioName): scenario is DrillName => drills.some((name) => name === scenario);
+
 /** Throws a `UsageError`; "help" when that was asked for. */
 export function readOptions(args: string[]): Options | "help" {
   let parsed: { values: Record<string, string | boolean | undefined>; positionals: string[] };
@@ -157,6 +169,8 @@ export function readOptions(args: string[]): Options | "help" {
     1000 * number(name, fallback, least, 3600, false);
   const pinClient = number("pin-client", null, 0, 1023);
   const all = scenario === "all";
+  if (isDrill(scenario) && (values.target !== undefined || values.pids !== undefined))
+    throw new UsageError(`${scenario} ends processes, so it starts a stack of its own: leave --target and --pids out`);
   const own = Boolean(values.own) || values.gateways !== undefined || values.chat !== undefined;
   if (own && (values.target !== undefined || values.pids !== undefined))
     throw new UsageError("--own, --gateways and --chat start a new stack: leave --target and --pids out");
@@ -172,11 +186,11 @@ export function readOptions(args: string[]): Options | "help" {
     rooms: number("rooms", null, 1, 100_000),
     members: number("members", 1000, 1, 100_000),
     publishers: number("publishers", 1, 1, 10_000),
-    ratePerSecond: number("rate", 20, 0.01, 1_000_000, false),
+    ratePerSecond: number("rate", scenario === "slow" ? 10 : 20, 0.01, 1_000_000, false),
     conns: number("conns", null, 1, 1_000_000),
     window: number("window", 10, 1, 10_000),
-    textBytes: number("size", 100, stampBytes, 16_384),
-    measureMs: seconds("secs", all ? 3 : 5, 0.1),
+    textBytes: number("size", scenario === "slow" ? 4_000 : 100, stampBytes, 16_384),
+    measureMs: seconds("secs", scenario === "slow" ? 30 : all ? 3 : 5, 0.1),
     warmupMs: seconds("warmup", 1, 0),
     holdMs: seconds("hold", 3, 0),
     drainMs: seconds("drain", 3, 0),

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FanoutFigures, type FanoutSettings, runFanout } from "./fanout.ts";
 import { type IdleFigures, type IdleSettings, runIdle } from "./idle.ts";
-import { defaultConns, type Options } from "./options.ts";
+import { defaultConns, type LoadName, type Options } from "./options.ts";
 import { poolRounds } from "./pool.ts";
 import { readCpu, totalCpu } from "./processes.ts";
 import type { Progress } from "./progress.ts";
@@ -24,7 +24,7 @@ export type Outcome =
   | ({ scenario: "send"; settings: SendSettings } & Both<SendFigures>)
   | ({ scenario: "idle"; settings: IdleSettings } & Both<IdleFigures>);
 
-export function plansOf(options: Options): Plan[] {
+export function plansOf(options: Options & { scenario: LoadName }): Plan[] {
   const { rounds, rooms, conns, window, publishers, ratePerSecond, holdMs, inflight } = options;
   const { textBytes, measureMs, warmupMs, drainMs, spin } = options;
   const timing = { textBytes, measureMs, warmupMs, drainMs, inflight, spin };

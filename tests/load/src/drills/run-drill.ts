@@ -1,0 +1,33 @@
+import type { Teardown } from "../../../support/teardown.ts";
+import type { DrillName, Options } from "../options.ts";
+import type { ScenarioReport } from "../report.ts";
+import { runKillDrill } from "./kill-drill.ts";
+import { runRestartDrill } from "./restart-drill.ts";
+import { runSlowDrill } from "./slow-drill.ts";
+
+/** Runs a drill with the command line's numbers, and against what docs/protocol.md and the issues promise. */
+export function runDrill(
+  teardown: Teardown,
+  options: Options & { scenario: DrillName },
+  progress: (line: string) => void,
+): Promise<ScenarioReport> {
+  const { conns, rooms, gateways, chatWorkers, members, ratePerSecond, textBytes, measureMs } = options;
+  switch (options.scenario) {
+    case "restart": {
+      const clients = conns ?? 500;
+      const talk = { clients, rooms: rooms ?? Math.ceil(clients / 10), everyMs: 2_000 };
+      return runRestartDrill(teardown, { ...talk, gateways, chatWorkers, drainMs: 10_000, maxGapMs: 3_000 }, progress);
+    }
+    case "kill": {
+      const clients = conns ?? 2_000;
+      const talk = { clients, rooms: rooms ?? Math.ceil(clients / 10), everyMs: 20_000 };
+      return runKillDrill(teardown, { ...talk, chatWorkers, maxBackMs: 30_000, maxLoopDelayMs: 200 }, progress);
+    }
+    case "slow":
+      return runSlowDrill(
+        teardown,
+        { members, slow: Math.ceil(members / 20), ratePerSecond, textBytes, measureMs, maxRatio: 1.2 },
+        progress,
+      );
+  }
+}
