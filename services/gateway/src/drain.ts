@@ -20,7 +20,7 @@ export function sendAway(sessions: readonly Session[], ms: number): void {
 }
 
 /** Acknowledgements in flight are worth a moment: what a client sent is answered before it is sent away. */
-function closeWhenAnswered(session: Session, reason: CloseReason): void {
+export function closeWhenAnswered(session: Session, reason: CloseReason): void {
   if (session.stage === "closed" || session.stage === "leaving") return;
   const close = () => session.link.close(reason);
   if (session.unanswered === 0) close();

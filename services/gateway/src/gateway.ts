@@ -27,7 +27,7 @@ import {
 import { checkRoomName, greeting, limits } from "@parley/protocol";
 import { createTally, type Logger, type Metrics } from "@parley/service-kit";
 import type { Authenticate } from "./authenticate.ts";
-import { sendAway } from "./drain.ts";
+import { closeWhenAnswered, sendAway } from "./drain.ts";
 import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
 import { addGatewayMetrics } from "./gateway-metrics.ts";

@@ -20,6 +20,8 @@ export interface DrillStack extends TestStack {
 export interface DrillStackOptions {
   gateways: number;
   chatWorkers: number;
+  /** Of each of the other services; they bring Redis along. */
+  otherWorkers?: number;
   drainMs: number;
   /** Lifts the limits, for drills that are about something else. */
   loadTest?: boolean;
@@ -28,9 +30,10 @@ export interface DrillStackOptions {
 const readyTimeoutMs = 60_000;
 
 export async function startDrillStack(teardown: Teardown, options: DrillStackOptions): Promise<DrillStack> {
-  const { gateways, chatWorkers, drainMs, loadTest } = options;
+  const { gateways, chatWorkers, otherWorkers = 0, drainMs, loadTest } = options;
+  const others = { presence: otherWorkers, timers: otherWorkers, notify: otherWorkers, sms: otherWorkers };
   const stack = await startTestStack(teardown, {
-    ...{ gateways, chat: chatWorkers, drainMs },
+    ...{ ...others, gateways, chat: chatWorkers, drainMs },
     ...(loadTest ? { loadTest } : {}),
   });
   const inRotation = new Set(Array.from({ length: gateways }, (_, i) => i + 1));

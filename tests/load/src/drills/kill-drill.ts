@@ -14,10 +14,10 @@ export interface KillDrillOptions {
   chatWorkers: number;
   maxBackMs: number;
   maxLoopDelayMs: number;
+  /** How long to look at the gateway's loop when all are back; it tells of whole windows of 5 s. */
+  watchMs: number;
 }
 
-/** The gateway tells of whole windows of 5 s. */
-const watchMs = 12_000;
 const stepMs = 100;
 
 export async function runKillDrill(
@@ -25,7 +25,7 @@ export async function runKillDrill(
   options: KillDrillOptions,
   progress: (line: string) => void,
 ): Promise<ScenarioReport> {
-  const { clients, maxBackMs, maxLoopDelayMs } = options;
+  const { clients, maxBackMs, maxLoopDelayMs, watchMs } = options;
   const stack = await startDrillStack(teardown, { ...options, gateways: 2, drainMs: 300 });
   const crowd = await startCrowd(teardown, { ...options, pick: stack.pick });
   const talking = crowd.talk();

@@ -12,6 +12,7 @@ export interface RestartDrillOptions {
   everyMs: number;
   gateways: number;
   chatWorkers: number;
+  otherWorkers: number;
   drainMs: number;
   /** p99 over clients of the longest that each waited for anything. */
   maxGapMs: number;

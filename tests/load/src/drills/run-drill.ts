@@ -16,12 +16,20 @@ export function runDrill(
     case "restart": {
       const clients = conns ?? 500;
       const talk = { clients, rooms: rooms ?? Math.ceil(clients / 10), everyMs: 2_000 };
-      return runRestartDrill(teardown, { ...talk, gateways, chatWorkers, drainMs: 10_000, maxGapMs: 3_000 }, progress);
+      return runRestartDrill(
+        teardown,
+        { ...talk, gateways, chatWorkers, otherWorkers: 1, drainMs: 10_000, maxGapMs: 3_000 },
+        progress,
+      );
     }
     case "kill": {
       const clients = conns ?? 2_000;
       const talk = { clients, rooms: rooms ?? Math.ceil(clients / 10), everyMs: 20_000 };
-      return runKillDrill(teardown, { ...talk, chatWorkers, maxBackMs: 30_000, maxLoopDelayMs: 200 }, progress);
+      return runKillDrill(
+        teardown,
+        { ...talk, chatWorkers, maxBackMs: 30_000, maxLoopDelayMs: 200, watchMs: 12_000 },
+        progress,
+      );
     }
     case "slow":
       return runSlowDrill(
