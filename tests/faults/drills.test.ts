@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runKillDrill } from "../load/src/drills/kill-drill.ts";
 import { runRestartDrill } from "../load/src/drills/restart-drill.ts";
-import { runSlowDrill } from "../load/src/drills/slow-drill.ts";
 
 const timeout = 180_000;
 const quiet = () => {};
@@ -12,7 +11,7 @@ test("[S6] every process replaced, one after another, under 40 clients who talk:
   timeout,
 }, async (t) => {
   const talk = { clients: 40, rooms: 4, everyMs: 1_000 };
-  const size = { gateways: 2, chatWorkers: 2, otherWorkers: 1, drainMs: 3_000 };
+  const size = { gateways: 2, chatWorkers: 2, otherWorkers: 1, drainMs: 2_000 };
   const { rows, failures } = await runRestartDrill(t, { ...talk, ...size, maxGapMs: 10_000 }, quiet);
   for (const { name, ours } of rows) t.diagnostic(`${name}: ${ours}`);
   assert.deepEqual(failures, []);
@@ -24,15 +23,6 @@ test("[R1] [R5] [R6] one of two gateways is killed under 100 clients: all are ba
   const talk = { clients: 100, rooms: 10, everyMs: 2_000 };
   const most = { maxBackMs: 30_000, maxLoopDelayMs: 2_000 };
   const { rows, failures } = await runKillDrill(t, { ...talk, ...most, chatWorkers: 2, watchMs: 1_000 }, quiet);
-  for (const { name, ours } of rows) t.diagnostic(`${name}: ${ours}`);
-  assert.deepEqual(failures, []);
-});
-
-test("[S5] 5 of 100 members stop reading and read again: all have everything, once and in order", {
-  timeout,
-}, async (t) => {
-  const load = { members: 100, slow: 5, ratePerSecond: 20, textBytes: 8_000, measureMs: 8_000 };
-  const { rows, failures } = await runSlowDrill(t, { ...load, maxRatio: 100 }, quiet);
   for (const { name, ours } of rows) t.diagnostic(`${name}: ${ours}`);
   assert.deepEqual(failures, []);
 });
