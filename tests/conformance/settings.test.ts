@@ -11,7 +11,7 @@ test("docs/settings.md names every setting, and none that is not there", async (
   const named = new Set<string>();
   for (const file of files) {
     const source = await readFile(resolve(root, file), "utf8").catch(() => "");
-    for (const [, name] of source.matchAll(/^\s+([A-Z][A-Z_]+): Type\./gm)) named.add(name!);
+    for (const [, name] of source.matchAll(/^\s+([A-Z][A-Z_]+): (?:Type\.|limit\()/gm)) named.add(name!);
   }
   const page = await readFile(resolve(root, "docs/settings.md"), "utf8");
   const rows = page.split("\n").filter((line) => line.startsWith("| `"));

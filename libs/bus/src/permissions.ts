@@ -47,6 +47,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
       patterns.raw(),
       patterns.fallback(),
       subjects.emit(),
+      subjects.usage(),
       // A fallback call is answered for as long as the client reads.
       `${inboxPrefix("gateway")}.>`,
     ],
@@ -58,6 +59,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
       patterns.gateways(),
       patterns.fallback(),
       subjects.presence(),
+      subjects.usage(),
     ],
     answers: false,
   },

@@ -42,6 +42,8 @@ export const subjects = {
   gateway: (node: string) => `parley.gateway.${encodeName(node)}`,
   /** Orders for every gateway. */
   gateways: () => "parley.gateway.all",
+  /** Which users use much, from each gateway to the others. */
+  usage: () => "parley.usage",
   /** Whose presence changed, for every gateway. */
   presence: () => "parley.presence-news",
   /** Requests to send an event to users, a room, or all; one presence worker takes each. */

@@ -1,5 +1,4 @@
-/** What a client may ask at most; the gateway's settings start from these. Units stand in the names. */
-export const limits = {
+const values = {
   frameBytes: 64 * 1024,
   textBytes: 16 * 1024,
   /** The frame object itself is level 1. */
@@ -27,6 +26,9 @@ export const limits = {
   rateLimitedWindowMs: 10_000,
   badFramesBeforeClose: 20,
   badFramesWindowMs: 60_000,
+  /** Of one user, over all connections and nodes. */
+  userEventsPerSecond: 150,
+  userSessions: 100,
   connectionsPerSecondPerAddress: 50,
   connectionsPerSecondPerNode: 1_000,
   waitingBytes: 1024 * 1024,
@@ -36,7 +38,17 @@ export const limits = {
   /** No Heartbeat for so long makes a user away. */
   awayAfterMs: 60_000,
   typingMs: 6_000,
-} as const;
+};
+
+export type LimitName = keyof typeof values;
+
+/** What a client may ask at most, unless a server's settings say otherwise. Units stand in the names. */
+export const limits: { readonly [name in LimitName]: number } = values;
+
+/** For a server's process, once, before it serves: what its settings say. */
+export function setLimits(changes: { readonly [name in LimitName]?: number }): void {
+  Object.assign(values, changes);
+}
 
 /** Keys that no frame may hold at any depth: they change what an object is. */
 export const refusedKeys = ["__proto__", "constructor", "prototype"] as const;

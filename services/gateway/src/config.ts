@@ -1,6 +1,10 @@
 import { isRight, type Right, rightNames } from "@parley/bus";
+import { type LimitName, limits } from "@parley/protocol";
 import { ConfigError, commonSettings, readSettings, type Static, Type } from "@parley/service-kit";
 import type { AuthenticateOptions } from "./authenticate.ts";
+
+const limit = (value: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: value, minimum, maximum, description });
 
 export const gatewaySettings = Type.Object({
   ...commonSettings,
@@ -25,6 +29,38 @@ export const gatewaySettings = Type.Object({
     maxLength: 128,
     description: "room of Socket.IO clients that joined none; empty: none",
   }),
+  TRUSTED_PROXIES: Type.String({
+    default: "",
+    description: "addresses and networks of proxies whose X-Forwarded-For is believed, comma-separated",
+  }),
+  FRAME_BYTES: limit(limits.frameBytes, 1_024, 512 * 1024, "bytes of a client's frame"),
+  TEXT_BYTES: limit(limits.textBytes, 1, 256 * 1024, "bytes of a message's text"),
+  NESTING: limit(limits.nesting, 2, 64, "levels of nesting in a frame"),
+  ROOM_NAME_CHARS: limit(limits.roomNameChars, 1, 256, "characters of a room's name"),
+  ROOMS_PER_SESSION: limit(limits.roomsPerSession, 1, 10_000, "rooms that one session may listen to"),
+  EVENTS_PER_SECOND: limit(limits.eventsPerSecond, 1, 100_000, "client events a second of a connection"),
+  EVENTS_BURST: limit(limits.eventsBurst, 1, 100_000, "client events at once of a connection"),
+  USER_EVENTS_PER_SECOND: limit(
+    limits.userEventsPerSecond,
+    1,
+    100_000,
+    "client events a second of a user, on all nodes",
+  ),
+  USER_SESSIONS: limit(limits.userSessions, 1, 100_000, "sessions of a user, on all nodes"),
+  ADDRESS_CONNECTIONS_PER_SECOND: limit(
+    limits.connectionsPerSecondPerAddress,
+    1,
+    1_000_000,
+    "new connections a second from one address",
+  ),
+  NODE_CONNECTIONS_PER_SECOND: limit(
+    limits.connectionsPerSecondPerNode,
+    1,
+    1_000_000,
+    "new connections a second to this node",
+  ),
+  WAITING_BYTES: limit(limits.waitingBytes, 64 * 1024, 64 * 1024 * 1024, "bytes that may wait for a slow client"),
+  REGISTER_WITHIN_MS: limit(limits.registerWithinMs, 100, 600_000, "how long a connection may take to register"),
   RAW_ROOMS: Type.Boolean({ default: true, description: "allow /raw/{room}, which asks nobody who they are" }),
   PRESENCE_ALL_MAX: Type.Integer({
     default: 1_000,
@@ -37,6 +73,25 @@ export const gatewaySettings = Type.Object({
 export type GatewayConfig = Static<typeof gatewaySettings>;
 
 export const readGatewayConfig = () => readSettings(gatewaySettings);
+
+/** The limits as the settings have them. */
+export const limitsOf = (config: GatewayConfig): { [name in LimitName]?: number } => ({
+  frameBytes: config.FRAME_BYTES,
+  textBytes: config.TEXT_BYTES,
+  nesting: config.NESTING,
+  roomNameChars: config.ROOM_NAME_CHARS,
+  roomsPerSession: config.ROOMS_PER_SESSION,
+  eventsPerSecond: config.EVENTS_PER_SECOND,
+  eventsBurst: config.EVENTS_BURST,
+  userEventsPerSecond: config.USER_EVENTS_PER_SECOND,
+  userSessions: config.USER_SESSIONS,
+  connectionsPerSecondPerAddress: config.ADDRESS_CONNECTIONS_PER_SECOND,
+  connectionsPerSecondPerNode: config.NODE_CONNECTIONS_PER_SECOND,
+  waitingBytes: config.WAITING_BYTES,
+  registerWithinMs: config.REGISTER_WITHIN_MS,
+});
+
+export const trustedProxiesOf = (config: GatewayConfig): string[] => listOf(config.TRUSTED_PROXIES);
 
 const listOf = (text: string): string[] => text.split(",").flatMap((item) => item.trim() || []);
 

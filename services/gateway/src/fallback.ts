@@ -28,7 +28,7 @@ export interface FallbackOptions extends SessionEvents, Pick<FallbackSessionOpti
   publish: FallbackSessionOptions["publish"];
   hello: (session: string) => string;
   /** Why no session may begin here now, or null. */
-  refusal: (response: HttpResponse) => { error: string; retryAfterSeconds: number } | null;
+  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -132,7 +132,7 @@ export function createFallback(options: FallbackOptions): Fallback {
   const begin = (response: HttpResponse, request: HttpRequest) => {
     const headers = cors(response, request);
     if (!headers) return;
-    const refusal = options.refusal(response);
+    const refusal = options.refusal(response, request);
     if (!refusal) return answerJson(response, 201, JSON.stringify(open()), headers);
     const retryAfter = ["Retry-After", String(refusal.retryAfterSeconds)] as const;
     answerJson(response, 503, errorJson("unavailable", refusal.error), [...headers, retryAfter]);

@@ -33,6 +33,11 @@ export function addGatewayMetrics(metrics: Metrics, { stats, sessions, relayed, 
     () => stats().connectionsRefused,
   );
   counter(
+    "parley_gateway_origins_refused_total",
+    "Handshakes of pages of an origin that may not connect",
+    () => stats().originsRefused,
+  );
+  counter(
     "parley_gateway_slow_clients_dropped_total",
     "Connections cut off because too much waited for them",
     () => stats().slowDropped,

@@ -27,6 +27,7 @@ import {
 import { checkRoomName, greeting, limits } from "@parley/protocol";
 import { createTally, type Logger, type Metrics } from "@parley/service-kit";
 import type { Authenticate } from "./authenticate.ts";
+import type { ClientAddresses } from "./client-address.ts";
 import { closeWhenAnswered, sendAway } from "./drain.ts";
 import { createFallback } from "./fallback.ts";
 import { eventFrame } from "./frames.ts";
@@ -48,6 +49,7 @@ import type { Session, SessionEvents } from "./session.ts";
 import { createSocketIo } from "./socket-io.ts";
 import { createSpread } from "./spread.ts";
 import { createTyping } from "./typing.ts";
+import { createUserLimits } from "./user-limits.ts";
 import { chooseSubprotocol, createSeat, createWebSocketBehavior, publishToRoom } from "./websocket.ts";
 
 export interface GatewayOptions {
@@ -64,6 +66,7 @@ export interface GatewayOptions {
   allowedOrigins?: readonly string[];
   /** Whose timer Socket.IO clients speak to before they joined a room; "" for none. */
   lobby?: string;
+  addresses: ClientAddresses;
   rawRooms: boolean;
   /** From so many online on, nobody hears of everyone. */
   presenceAllMax: number;
@@ -82,6 +85,7 @@ export interface GatewayStats extends HubCounts {
   slowDropped: number;
   /** Handshakes refused: too many, or draining. */
   connectionsRefused: number;
+  originsRefused: number;
 }
 
 export interface Gateway {
@@ -94,6 +98,12 @@ export interface Gateway {
   /** Stops taking connections and lets those there are go, spread over `ms`; resolves when none is left. */
   drain(ms: number): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Why a connection may not be now, and when to try again. */
+export interface ConnectionRefusal {
+  error: string;
+  retryAfterSeconds: number;
 }
 
 /** Presence is worth no long wait: its reports are said again anyway. */
@@ -190,6 +200,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const presence = createPresence({ bus, requester: presenceRequester, report });
   const typing = createTyping(bus);
+  const userLimits = createUserLimits({
+    bus,
+    node,
+    eventsPerSecond: options.loadTest ? unlimited : limits.userEventsPerSecond,
+    sessionsMax: options.loadTest ? unlimited : limits.userSessions,
+    sessionsHere: people.countOf,
+  });
   const relay = createRelay({
     chat,
     timer,
@@ -198,6 +215,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     typing,
     presence,
     authenticate: options.authenticate,
+    userLimits,
     eventsPerSecond,
     eventsBurst,
     onIdentified: (session) => {
@@ -219,6 +237,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let draining = false;
   let slowDropped = 0;
   let connectionsRefused = 0;
+  let originsRefused = 0;
   let onEmpty: (() => void) | null = null;
 
   const hello = (session: string) =>
@@ -258,13 +277,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const raw = createRaw({ app, bus, framesPerSecond: eventsPerSecond, framesBurst: eventsBurst });
 
+  const origins = createOrigins(options.allowedOrigins ?? []);
+
   /** Why nobody new may come from there now, or null. */
-  const refusal = (response: HttpResponse): { error: string; retryAfterSeconds: number } | null => {
+  const refusal = (response: HttpResponse, request: HttpRequest): ConnectionRefusal | null => {
     if (draining) {
       connectionsRefused++;
       return { error: "This node is draining; connect again", retryAfterSeconds: 1 };
     }
-    const address = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+    const address = options.addresses.of(response.getRemoteAddress(), request.getHeader("x-forwarded-for"));
     const waitMs = connections.take(address, performance.now());
     if (waitMs === 0) return null;
     connectionsRefused++;
@@ -272,8 +293,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 
   /** Refuses a handshake that may not be, and answers true. */
-  const refused = (response: HttpResponse): boolean => {
-    const why = refusal(response);
+  const refused = (response: HttpResponse, request: HttpRequest): boolean => {
+    const why = refusal(response, request);
     if (why) plain(response, "503 Service Unavailable", `${why.error}\n`, why.retryAfterSeconds);
     return why !== null;
   };
@@ -283,7 +304,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const subprotocol = chooseSubprotocol(offered);
     if (subprotocol === null)
       return plain(response, "400 Bad Request", "Offer parley.v1.json or parley.v1.msgpack, or no subprotocol\n");
-    if (refused(response)) return;
+    if (!origins.allows(request.getHeader("origin"), request.getHeader("host"))) {
+      originsRefused++;
+      const why = "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)";
+      return plain(response, "403 Forbidden", `${why}\n`);
+    }
+    if (refused(response, request)) return;
     const key = request.getHeader("sec-websocket-key");
     const extensions = request.getHeader("sec-websocket-extensions");
     response.upgrade(createSeat(subprotocol === "parley.v1.msgpack"), key, subprotocol, extensions, context);
@@ -296,7 +322,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     } catch {
       return plain(response, "400 Bad Request", "The room's name has 1 to 128 characters and no control characters\n");
     }
-    if (refused(response)) return;
+    if (refused(response, request)) return;
     const key = request.getHeader("sec-websocket-key");
     response.upgrade(createRawSeat(room, eventsBurst), key, "", request.getHeader("sec-websocket-extensions"), context);
   };
@@ -305,7 +331,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   app.ws("/ws", { ...behavior, upgrade: upgradeWebSocket });
   app.ws("/ws/", { ...behavior, upgrade: upgradeWebSocket });
   if (options.rawRooms) app.ws("/raw/:room", { ...raw.behavior, upgrade: upgradeRaw });
-  const origins = createOrigins(options.allowedOrigins ?? []);
   const ways = {
     ...sessionEvents,
     app,
@@ -396,6 +421,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     waitingForWorkers: chat.pending() + timer.pending(),
     slowDropped,
     connectionsRefused,
+    originsRefused,
   });
   addGatewayMetrics(options.metrics, { stats, sessions: () => sessions, relayed: relay.counts, asked });
 
@@ -413,6 +439,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       tellSeen([...goneGuests]);
       await bus.nc.flush().catch(() => {});
+      userLimits.close();
       fallback.close();
       socketIo.close();
       report.close();

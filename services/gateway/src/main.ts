@@ -1,7 +1,9 @@
 import { connectBus } from "@parley/bus";
+import { setLimits } from "@parley/protocol";
 import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
-import { authenticateOptionsOf, readGatewayConfig } from "./config.ts";
+import { createClientAddresses } from "./client-address.ts";
+import { authenticateOptionsOf, limitsOf, readGatewayConfig, trustedProxiesOf } from "./config.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
 import { readOrigins } from "./origins.ts";
@@ -9,6 +11,7 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readGatewayConfig();
+  setLimits(limitsOf(config));
   const { logger, metrics, tracing } = await startTelemetry({ service: "gateway", version, config, lifecycle });
   const bus = await connectBus({
     ...natsOptionsOf(config),
@@ -27,6 +30,7 @@ await runService(async (lifecycle) => {
     port: config.PORT,
     authenticate: createAuthenticate(authenticateOptionsOf(config)),
     allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
+    addresses: createClientAddresses(trustedProxiesOf(config)),
     lobby: config.LOBBY_ROOM,
     rawRooms: config.RAW_ROOMS,
     presenceAllMax: config.PRESENCE_ALL_MAX,

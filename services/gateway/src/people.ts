@@ -30,6 +30,7 @@ export interface People {
   sessionsOf(user: string): Iterable<Session>;
   byId(session: string): Session | undefined;
   all(): Iterable<Session>;
+  countOf(user: string): number;
   count(): number;
   close(): void;
 }
@@ -173,6 +174,7 @@ export function createPeople({ bus, node, spread, ask, onRevoke, onError }: Peop
     sessionsOf: (user) => people.get(user)?.sessions ?? [],
     byId: (id) => byId.get(id),
     all: () => byId.values(),
+    countOf: (user) => people.get(user)?.sessions.size ?? 0,
     count: () => byId.size,
     close: () => {
       for (const subscription of orders) subscription.unsubscribe();

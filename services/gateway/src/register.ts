@@ -1,5 +1,5 @@
 /** `Register`: who it is, the rooms they return to, and what waited for it. */
-import { type ActiveUsersData, type ClientEvent, Refusal, type Resume } from "@parley/protocol";
+import { type ActiveUsersData, type ClientEvent, limits, Refusal, type Resume } from "@parley/protocol";
 import type { Arrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, replyFrame } from "./frames.ts";
@@ -8,12 +8,14 @@ import type { Join } from "./join.ts";
 import type { People } from "./people.ts";
 import type { Presence } from "./presence.ts";
 import { identify, type Session } from "./session.ts";
+import type { UserLimits } from "./user-limits.ts";
 
 export interface RegisterOptions {
   arrive: Arrive;
   hub: Hub;
   people: People;
   authenticate: Authenticate;
+  userLimits: UserLimits;
   join: Join;
   presence: Presence;
   onIdentified: (session: Session) => void;
@@ -62,6 +64,8 @@ export function createRegister(options: RegisterOptions) {
     session.stage = "registering";
     try {
       const identity = await authenticate.register(event);
+      if (!options.userLimits.mayEnter(identity.user.id))
+        throw new Refusal("forbidden", `A user may have ${limits.userSessions} sessions at most`);
       const memberships = await arrive(identity);
       if (session.stage !== "registering") return;
       identify(session, identity);
@@ -101,6 +105,7 @@ export function createRegister(options: RegisterOptions) {
         session.link.close("unauthorized");
         return;
       }
+      if (error instanceof Refusal && error.code === "forbidden") return session.link.close("limit");
     }
     const held = session.held ?? [];
     session.held = null;

@@ -34,6 +34,7 @@ import { createRefreshToken } from "./refresh-token.ts";
 import { createRegister } from "./register.ts";
 import type { Session } from "./session.ts";
 import type { Typing } from "./typing.ts";
+import type { UserLimits } from "./user-limits.ts";
 
 export interface RelayOptions {
   chat: Requester<ChatRequest, ChatAnswer>;
@@ -43,6 +44,7 @@ export interface RelayOptions {
   typing: Typing;
   presence: Presence;
   authenticate: Authenticate;
+  userLimits: UserLimits;
   eventsPerSecond: number;
   eventsBurst: number;
   /** A session has a credential, or another one. */
@@ -366,7 +368,8 @@ export function createRelay(options: RelayOptions): Relay {
       session.unanswered++;
       const nowMs = performance.now();
       const event = decoded.ok ? decoded.value.event : decoded.event;
-      const afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
+      let afterMs = takeToken(session.bucket, options.eventsPerSecond, options.eventsBurst, nowMs);
+      if (afterMs === 0 && session.user) afterMs = options.userLimits.take(session.user.id, nowMs);
       if (afterMs > 0) {
         const error = `Too many events; wait ${afterMs} ms`;
         if (decoded.ok && "clientMessageId" in decoded.value) session.inOrder.refused(decoded.value.clientMessageId);

@@ -10,7 +10,7 @@ export interface DoorOptions {
   app: TemplatedApp;
   origins: Origins;
   /** Why nobody new may come from there now, or null. */
-  refusal: (response: HttpResponse) => { error: string; retryAfterSeconds: number } | null;
+  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -43,7 +43,7 @@ export function createSocketIoDoor({ app, origins, refusal, onError }: DoorOptio
       return true;
     }
     if (request.getQuery("sid")) return false;
-    const why = refusal(response);
+    const why = refusal(response, request);
     if (!why) return false;
     const retryAfter = ["Retry-After", String(why.retryAfterSeconds)] as const;
     answerJson(response, 503, errorJson("unavailable", why.error), [...corsHeaders(origin), retryAfter]);

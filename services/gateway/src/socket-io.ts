@@ -1,5 +1,5 @@
 /** `/socket.io/`: Socket.IO v4 clients, by WebSocket and HTTP long polling, on the port of everything else. */
-import type { HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { randomBytes } from "node:crypto";
 import { decodeClientValue, limits } from "@parley/protocol";
 import { Server, type Socket } from "socket.io";
@@ -19,7 +19,7 @@ export interface SocketIoOptions
   eventsBurst: number;
   /** Whose timer `start` and `stop` speak to before any room was joined; "" for none. */
   lobby: string;
-  refusal: (response: HttpResponse) => { error: string; retryAfterSeconds: number } | null;
+  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
   onError: (error: unknown, what: string) => void;
 }
 
@@ -27,19 +27,21 @@ export interface SocketIoOptions
 const pingIntervalMs = limits.idleTimeoutMs / 2;
 const pingTimeoutMs = limits.idleTimeoutMs / 2;
 /** A frame, and what Socket.IO wraps around it. */
-const maxMessageBytes = limits.frameBytes + 1024;
 
 type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** What Socket.IO puts around a frame. */
+const envelopeBytes = 1024;
+
 export function createSocketIo(options: SocketIoOptions): { close(): void } {
   const { app, origins, refusal, onError, lobby } = options;
   const io = new Server({
     path: "/socket.io/",
     transports: ["polling", "websocket"],
-    maxHttpBufferSize: maxMessageBytes,
+    maxHttpBufferSize: limits.frameBytes + envelopeBytes,
     httpCompression: false,
     pingInterval: pingIntervalMs,
     pingTimeout: pingTimeoutMs,
