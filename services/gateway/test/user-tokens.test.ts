@@ -196,7 +196,8 @@ test("no algorithm is talked into taking another's key", async (t) => {
   ])
     await rejected(verify(text));
   const token = await hs256();
-  for (let i = 0; i < token.length; i += 7) {
+  // Not the last one: two of its bits mean nothing.
+  for (let i = 0; i < token.length - 1; i += 7) {
     const changed = `${token.slice(0, i)}${token[i] === "A" ? "B" : "A"}${token.slice(i + 1)}`;
     await rejected(verify(changed));
   }
