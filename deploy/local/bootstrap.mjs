@@ -18,6 +18,7 @@ const commands = {
   start: { entry: "deploy/local/src/launch.ts", needsPage: true },
   test: { entry: "tests/run-tests.ts", needsPage: true },
   check: { entry: "tests/run-tests.ts", args: ["--check-only"] },
+  "copy-store": { entry: "libs/store/copy-store.ts" },
   load: { entry: "tests/load/src/main.ts", needsPage: true },
   token: { entry: "deploy/local/src/token.ts" },
   pnpm: {},
