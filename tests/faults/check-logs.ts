@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry } from "@parley/protocol";
 import { waitFor } from "../support/wait-for.ts";
 import { connectTestClient } from "../support/websocket-client.ts";
@@ -13,9 +14,13 @@ export async function readLogs(url: string, rooms: readonly string[]): Promise<M
   for (const room of rooms) {
     const log: Entry[] = [];
     for (let more = true; more; ) {
-      const page = await client.request<{ entries: Entry[]; more: boolean }>("History", {
-        ...{ room, after: log.at(-1)?.seq ?? 0, limit: 200 },
-      });
+      const reply = await client.send("History", { room, after: log.at(-1)?.seq ?? 0, limit: 200 });
+      if (reply.code === "rate_limited") {
+        await sleep(reply.retryAfterMs);
+        continue;
+      }
+      assert.equal(reply.error, null);
+      const page = reply.data as { entries: Entry[]; more: boolean };
       log.push(...page.entries);
       more = page.more;
     }

@@ -11,7 +11,7 @@ import { waitFor } from "../support/wait-for.ts";
 import { connectTestClient } from "../support/websocket-client.ts";
 
 const friend = "https://app.example.com";
-const stack = await startTestStack({ after }, { drainMs: 1_000, env: { ALLOWED_ORIGINS: friend } });
+const stack = await startTestStack({ after }, { drainMs: 1_000, timers: 1, env: { ALLOWED_ORIGINS: friend } });
 const [one, two] = [stack.httpUrl(1), stack.httpUrl(2)];
 
 interface Heard {
@@ -335,6 +335,59 @@ describe("socket.io-client", { concurrency: true }, () => {
       [],
     );
   });
+});
+
+test("a shared-timer app as tutorials have it, which joins nothing: start, stop and timer, for all on both nodes; and again per room", async (t) => {
+  const clients = [
+    await connected(t, one),
+    await connected(t, two),
+    await connected(t, two, { transports: ["polling"] }),
+  ];
+  const [ada, bob] = clients as [Client, Client, Client];
+  interface Timer {
+    success: boolean;
+    data: string | null;
+    error: string | null;
+    room: string;
+  }
+  const ticks = (client: Client, room: string) =>
+    (client.of("timer") as unknown as Timer[]).filter((each) => each.room === room && each.success);
+  const errors = (client: Client) => (client.of("timer") as unknown as Timer[]).filter(({ success }) => !success);
+  ada.socket.emit("start");
+  for (const client of clients) {
+    await waitFor("two ticks", () => ticks(client, "lobby").length >= 2);
+    const { success, error, data } = ticks(client, "lobby")[0]!;
+    assert.deepEqual([success, error, data], [true, null, "00:25:00"]);
+  }
+  bob.socket.emit("start");
+  await waitFor("the refusal", () => errors(bob)[0]);
+  const { data, error } = errors(bob)[0]!;
+  assert.deepEqual([data, error], [null, "Timer already started"]);
+  bob.socket.emit("stop");
+  const stopped = (client: Client) =>
+    (client.of("timer") as unknown as { timer?: { state: string }; room: string }[]).some(
+      ({ timer, room }) => room === "lobby" && timer?.state === "stopped",
+    );
+  for (const client of clients) await waitFor("it to be stopped", () => stopped(client));
+  bob.socket.emit("stop");
+  await waitFor("the second refusal", () => errors(bob)[1]);
+  assert.equal(errors(bob)[1]!.error, "Timer already stopped");
+  assert.deepEqual(errors(ada), [], "only the asker hears of it");
+
+  // Per room, without waiting for anything.
+  ada.socket.emit("JoinRoom", { room: "team" });
+  ada.socket.emit("start", "00:10:00");
+  await waitFor("the team's timer", () => ticks(ada, "team").length >= 2);
+  assert.equal(ticks(ada, "team")[0]!.data, "00:10:00");
+  await bob.ask("JoinRoom", { room: "team" });
+  await waitFor("it at Bob's, who came later", () => ticks(bob, "team").length >= 2);
+  assert.equal((await bob.socket.timeout(10_000).emitWithAck("stop", {})).success, true);
+  const lobbyTicks = ticks(clients[2]!, "lobby").length;
+  assert.equal((await clients[2]!.socket.timeout(10_000).emitWithAck("start", { duration: 2 })).success, true);
+  await waitFor("the lobby's end", () => ticks(clients[2]!, "lobby").at(-1)?.data === "00:00:00");
+  assert.ok(ticks(clients[2]!, "lobby").length > lobbyTicks);
+  assert.equal(ticks(clients[2]!, "team").length, 0);
+  assert.ok(!ticks(ada, "lobby").some((each) => each.data === "00:00:01"), "who joined a room left the lobby");
 });
 
 test("[S6] a draining node tells its Socket.IO clients Drain, and they come back by themselves", async (t) => {

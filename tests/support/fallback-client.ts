@@ -24,13 +24,21 @@ export interface FallbackClient {
   request(base: string, event: string, requestData?: object): Promise<Reply>;
 }
 
-/** Begins a session at `base`, as in `http://127.0.0.1:8080`. */
-export async function beginFallback(base: string): Promise<FallbackClient> {
+/** Begins a session at `base`, as in `http://127.0.0.1:8080`; `onFrame` sees each frame as it comes. */
+export async function beginFallback(
+  base: string,
+  onFrame: (frame: Numbered) => void = () => {},
+): Promise<FallbackClient> {
   const response = await fetch(`${base}/fallback`, { method: "POST" });
   if (response.status !== 201) throw new Error(`POST /fallback answered ${response.status}`);
   const { session, key } = (await response.json()) as { session: string; key: string };
   const frames: Numbered[] = [];
   let lastRequestId = 0;
+
+  const take = (frame: Numbered) => {
+    frames.push(frame);
+    onFrame(frame);
+  };
 
   const client: FallbackClient = {
     session,
@@ -45,7 +53,7 @@ export async function beginFallback(base: string): Promise<FallbackClient> {
       const answer = await client.call(at, `/poll?after=${frames.at(-1)?.id ?? 0}`);
       if (answer.status !== 200) throw new Error(`poll answered ${answer.status}: ${await answer.text()}`);
       const body = (await answer.json()) as { frames: Numbered[]; next: number; code?: string };
-      frames.push(...body.frames);
+      for (const frame of body.frames) take(frame);
       return body;
     },
     async stream(at) {
@@ -63,7 +71,7 @@ export async function beginFallback(base: string): Promise<FallbackClient> {
           rest = events.pop() as string;
           for (const event of events) {
             const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(event) ?? [];
-            if (data !== undefined) frames.push({ id: Number(id), frame: JSON.parse(data) as Frame });
+            if (data !== undefined) take({ id: Number(id), frame: JSON.parse(data) as Frame });
           }
         }
       };

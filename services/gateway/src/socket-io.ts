@@ -28,6 +28,8 @@ const pingIntervalMs = limits.idleTimeoutMs / 2;
 const pingTimeoutMs = limits.idleTimeoutMs / 2;
 /** A frame, and what Socket.IO wraps around it. */
 
+const maxHeld = 20;
+
 type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
@@ -80,14 +82,15 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
     const who = auth.token === undefined ? { ...auth, guest: true } : auth;
     ask(session, link, "Register", who, (reply) => {
       if (reply.success) {
-        serve(socket, session, link, Object.keys(isObject(auth.rooms) ? auth.rooms : {}));
-        next();
-        // Socket.IO has told the client by now.
-        setImmediate(() => {
-          link.open();
-          socket.emit("Register", reply);
+        const resumed = Object.keys(isObject(auth.rooms) ? auth.rooms : {});
+        return serve(socket, session, link, resumed, () => {
+          next();
+          // Socket.IO has told the client by now.
+          setImmediate(() => {
+            link.open();
+            socket.emit("Register", reply);
+          });
         });
-        return;
       }
       const { error, code, retryable } = reply;
       // A client that is refused here stays away; one whose transport ends tries again.
@@ -105,21 +108,36 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
     options.received(session, decoded.ok ? decoded : { ...decoded, requestId });
   };
 
-  const serve = (socket: Socket, session: Session, link: SocketIoLink, resumed: readonly string[]) => {
+  /** Calls `ready` when the client may begin. */
+  const serve = (
+    socket: Socket,
+    session: Session,
+    link: SocketIoLink,
+    resumed: readonly string[],
+    ready: () => void,
+  ) => {
     let lastJoined = resumed.at(-1) ?? null;
     /** In the lobby by our doing, not the client's: until it joins a room of its own choice. */
-    let inLobby = false;
-    const nothing = () => {};
+    let inLobby = lobby !== "" && resumed.length === 0;
+    let joining = 0;
+    /** Timer events that wait for joins: which room they are for is known after them. */
+    let held: (() => void)[] = [];
 
     const timerRoom = (): string =>
       lastJoined !== null && session.rooms.has(lastJoined) ? lastJoined : ([...session.rooms.keys()].at(-1) ?? lobby);
 
     const noteJoined = (reply: Parameters<Answer>[0]) => {
-      if (!reply.success) return;
-      const { room } = reply.data as { room: string };
-      lastJoined = room;
-      if (inLobby && room !== lobby) ask(session, link, "LeaveRoom", { room: lobby, forget: true }, nothing);
-      inLobby = false;
+      joining--;
+      if (reply.success) {
+        const { room } = reply.data as { room: string };
+        lastJoined = room;
+        if (inLobby && room !== lobby) ask(session, link, "LeaveRoom", { room: lobby, forget: true }, () => {});
+        inLobby = false;
+      }
+      if (joining > 0) return;
+      const again = held;
+      held = [];
+      for (const each of again) each();
     };
 
     const timerEvent = (event: "start" | "stop", given: unknown, acknowledge: Answer | null) => {
@@ -135,7 +153,13 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
       const last = given.at(-1);
       const acknowledge = typeof last === "function" ? (last as Answer) : null;
       if (acknowledge) given.pop();
-      if (event === "start" || event === "stop") return timerEvent(event, given[0], acknowledge);
+      if (event === "start" || event === "stop") {
+        const carryOut = () => timerEvent(event, given[0], acknowledge);
+        if (joining === 0) carryOut();
+        else if (held.length < maxHeld) held.push(carryOut);
+        return;
+      }
+      if (event === "JoinRoom") joining++;
       // Without an acknowledgement the reply is an event of the same name.
       const answer: Answer = acknowledge ?? ((reply) => socket.emit(event, reply));
       ask(session, link, event, given[0], (reply) => {
@@ -144,10 +168,9 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
       });
     });
 
-    if (lobby !== "" && resumed.length === 0) {
-      inLobby = true;
-      ask(session, link, "JoinRoom", { room: lobby }, nothing);
-    }
+    // Timers are for members: in the lobby first, so that whoever starts one at once may.
+    if (inLobby) ask(session, link, "JoinRoom", { room: lobby }, ready);
+    else ready();
   };
 
   return { close: () => void io.close() };

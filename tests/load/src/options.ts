@@ -6,7 +6,7 @@ import { stampBytes } from "./send-frame.ts";
 
 export const loads = ["fanout", "send", "idle", "all"] as const;
 /** What goes wrong on purpose, on a stack of the run's own. */
-export const drills = ["restart", "kill", "slow"] as const;
+export const drills = ["restart", "kill", "slow", "ways"] as const;
 export const scenarios = [...loads, ...drills] as const;
 export type ScenarioName = (typeof scenarios)[number];
 export type LoadName = (typeof loads)[number];
@@ -58,6 +58,7 @@ Scenarios
 Drills, each on a stack of its own; a promise that is broken makes the run fail
   restart  every process replaced, one after another, under --conns clients [500] who talk
   kill     --conns clients [2000] on two gateways, one of which is killed
+  ways     the same talk by WebSocket, Socket.IO, SSE and long poll: --rooms [20] × --members [10], --rate [10] in each
   slow     --members of a room [1000], of whom 50 stop reading; --rate [10] and --size [4000] of one sender
 
 Options [default]
@@ -184,9 +185,9 @@ export function readOptions(args: string[]): Options | "help" {
     gateways: number("gateways", 2, 1, 64),
     chatWorkers: number("chat", 2, 1, 64),
     rooms: number("rooms", null, 1, 100_000),
-    members: number("members", 1000, 1, 100_000),
+    members: number("members", scenario === "ways" ? 10 : 1000, 1, 100_000),
     publishers: number("publishers", 1, 1, 10_000),
-    ratePerSecond: number("rate", scenario === "slow" ? 10 : 20, 0.01, 1_000_000, false),
+    ratePerSecond: number("rate", scenario === "slow" || scenario === "ways" ? 10 : 20, 0.01, 1_000_000, false),
     conns: number("conns", null, 1, 1_000_000),
     window: number("window", 10, 1, 10_000),
     textBytes: number("size", scenario === "slow" ? 4_000 : 100, stampBytes, 16_384),

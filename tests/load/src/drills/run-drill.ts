@@ -4,6 +4,7 @@ import type { ScenarioReport } from "../report.ts";
 import { runKillDrill } from "./kill-drill.ts";
 import { runRestartDrill } from "./restart-drill.ts";
 import { runSlowDrill } from "./slow-drill.ts";
+import { runWaysDrill } from "./ways-drill.ts";
 
 /** Runs a drill with the command line's numbers, and against what docs/protocol.md and the issues promise. */
 export function runDrill(
@@ -31,6 +32,8 @@ export function runDrill(
         progress,
       );
     }
+    case "ways":
+      return runWaysDrill(teardown, { rooms: rooms ?? 20, members, ratePerSecond, textBytes, measureMs }, progress);
     case "slow":
       return runSlowDrill(
         teardown,
