@@ -137,7 +137,10 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
       if (joining > 0) return;
       const again = held;
       held = [];
-      for (const each of again) each();
+      // The session is in the room right behind this reply.
+      queueMicrotask(() => {
+        for (const each of again) each();
+      });
     };
 
     const timerEvent = (event: "start" | "stop", given: unknown, acknowledge: Answer | null) => {
