@@ -10,15 +10,20 @@ export const tokenHelp = `npm run token -- --user ada [flags]     prints a user'
   --roles LIST     member, moderator, agent or admin (none)
   --rights LIST    join, send, moderate, emit:users, emit:all, timer, tickets (join, send and timer, unless roles are named)
   --for TIME       how long it is good: 30s, 15m, 12h, 7d (12h)
+  --service NAME   instead of a user's: a token for the internal API of gateway, chat, presence …
   --help           this text`;
 
 const secondsIn: { [unit: string]: number } = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** A token signed by HS256 with `secret`, or null where help is asked for. Throws FlagError. */
+/**
+ * A token signed by HS256 with `secret`, a user's or (with --service) one for an internal API; null where help is asked for.
+ * Throws FlagError.
+ */
 export async function makeToken(args: string[], secret: string, nowMs = Date.now()): Promise<string | null> {
   const values = parse(args);
   if (values.help) return null;
-  if (!values.user) throw new FlagError("--user is needed: whose token is it?");
+  const { user, service } = values;
+  if (service === undefined && !user) throw new FlagError("--user is needed: whose token is it?");
   const [, amount, unit = ""] = /^(\d+)([smhd])$/.exec(values.for) ?? [];
   if (amount === undefined) throw new FlagError(`--for takes a time such as 15m or 12h, not "${values.for}"`);
   const claims = Object.fromEntries(
@@ -30,8 +35,8 @@ export async function makeToken(args: string[], secret: string, nowMs = Date.now
   const now = Math.floor(nowMs / 1000);
   return new SignJWT({ ...claims, ...(values.name === undefined ? {} : { name: values.name }) })
     .setProtectedHeader({ alg: "HS256" })
-    .setSubject(values.user)
-    .setAudience("parley")
+    .setSubject(user ?? "operator")
+    .setAudience(service === undefined ? "parley" : `parley-${service}`)
     .setIssuedAt(now)
     .setExpirationTime(now + Number(amount) * (secondsIn[unit] ?? 0))
     .sign(new TextEncoder().encode(secret));
@@ -43,7 +48,7 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       options: {
-        ...{ user: text, name: text, rooms: text, roles: text, rights: text },
+        ...{ service: text, user: text, name: text, rooms: text, roles: text, rights: text },
         for: { type: "string", default: "12h" },
         help: { type: "boolean", short: "h" },
       },

@@ -197,6 +197,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         INTERNAL_PORT: String(own.internal),
         METRICS_PORT: String(own.metrics),
         INTERNAL_TOKEN: serviceToken,
+        // On 127.0.0.1, for whoever tries things out.
+        INTERNAL_DOCS_OPEN: "1",
         DRAIN_MS: String(drainMs),
         // Standard input is a pipe that closes when we die: the service then ends by itself.
         PARENT_PIPE: "1",

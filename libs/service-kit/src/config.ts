@@ -30,6 +30,7 @@ export const commonSettings = {
     description: "port of GET /metrics, at INTERNAL_HOST; 0: any",
   }),
   INTERNAL_TOKEN: Type.String({ minLength: 16, description: "bearer token that callers of the internal API show" }),
+  INTERNAL_DOCS_OPEN: Type.Boolean({ default: false, description: "show the internal API's page without the token" }),
   LOG_LEVEL: Type.Union(
     logLevels.map((level) => Type.Literal(level)),
     { default: "info" },

@@ -1,4 +1,5 @@
 export { type Static, Type } from "typebox";
+export * from "./api-access.ts";
 export * from "./config.ts";
 export * from "./internal-api.ts";
 export * from "./lifecycle.ts";

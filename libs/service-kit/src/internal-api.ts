@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
@@ -11,6 +10,7 @@ import fastify, {
   type RawServerDefault,
 } from "fastify";
 import { Value } from "typebox/value";
+import { type ApiAccess, createAccessCheck } from "./api-access.ts";
 import { addLogLevelRoutes } from "./log-level.ts";
 import type { Logger } from "./logger.ts";
 import type { Span, Tracing } from "./tracing.ts";
@@ -27,7 +27,7 @@ export interface InternalApiOptions {
   title: string;
   description: string;
   version: string;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   tracing?: Tracing | null;
   /** Whether the service can do its work now: what `/readyz` says. */
@@ -70,7 +70,7 @@ function asBearer(authorization: string): string {
 }
 
 /**
- * A Fastify server with `/healthz`, `/readyz`, `/openapi.json` and the page `/docs`; every other path asks for the service
+ * A Fastify server with `/healthz`, `/readyz`, `/openapi.json` and the page `/docs`; all but the first two ask for the service
  * token: `Authorization: Bearer …`, or, for browsers, which ask a person for it, as the password of any name. Add routes, then
  * `listen`.
  */
@@ -79,6 +79,8 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 256 * 1024,
+    // Who sends a request a byte at a time holds a connection no longer than this.
+    requestTimeout: 30_000,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(compileWithDefaults);
@@ -92,14 +94,14 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
   });
   await api.register(swaggerUi, { routePrefix: "/docs" });
 
-  const expected = Buffer.from(`Bearer ${options.token}`);
+  // `Parley chat` → `parley-chat`: whom a token must be for.
+  const isLetIn = createAccessCheck(options.access, options.title.toLowerCase().replaceAll(" ", "-"));
   const openPaths = new Set(options.openPaths);
-  const open = /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)$/;
+  const open = options.access.docsOpen ? /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)$/ : /^\/(healthz|readyz)$/;
   api.addHook("onRequest", async (request, reply) => {
     const path = request.url.split("?", 1)[0] as string;
     if (open.test(path) || openPaths.has(path)) return;
-    const given = Buffer.from(asBearer(request.headers.authorization ?? ""));
-    if (given.length === expected.length && timingSafeEqual(given, expected)) return;
+    if (await isLetIn(asBearer(request.headers.authorization ?? ""))) return;
     void reply.header("www-authenticate", 'Basic realm="Parley: the service token is the password"');
     throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
   });

@@ -10,7 +10,15 @@ import {
   limits,
   Refusal,
 } from "@parley/protocol";
-import { ApiError, createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
+import {
+  type ApiAccess,
+  ApiError,
+  createInternalApi,
+  type InternalApi,
+  type Logger,
+  type Tracing,
+  Type,
+} from "@parley/service-kit";
 import type { MemberRecord, RoomRecord } from "@parley/store";
 import type { Chat, ChatDeps } from "./chat.ts";
 import { digestOf, messageFields } from "./entry.ts";
@@ -97,7 +105,7 @@ async function present(deps: ChatDeps, name: string): Promise<RoomState> {
 
 export async function createChatApi(options: {
   chat: Chat;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   tracing: Tracing | null;
   version: string;
@@ -107,7 +115,7 @@ export async function createChatApi(options: {
     title: "Parley chat",
     description: "Rooms, their members and their messages.",
     version: options.version,
-    token: options.token,
+    access: options.access,
     logger: options.logger,
     tracing: options.tracing,
     isReady: options.chat.isReady,

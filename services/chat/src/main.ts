@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { startChat } from "./chat.ts";
 import { readChatConfig } from "./config.ts";
@@ -33,7 +33,7 @@ await runService(async (lifecycle) => {
     sweepEveryMs: config.SWEEP_EVERY_MS,
   });
   lifecycle.onStop("chat", () => chat.stop());
-  const api = await createChatApi({ chat, logger, tracing, token: config.INTERNAL_TOKEN, version });
+  const api = await createChatApi({ chat, logger, tracing, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "chat worker ready");

@@ -1,10 +1,10 @@
 /** The gateway's internal API: who is connected here, and how to let go of them. */
-import { ApiError, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { type ApiAccess, ApiError, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
 import type { Gateway } from "./gateway.ts";
 
 export async function createGatewayApi(options: {
   gateway: Gateway;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   version: string;
 }): Promise<InternalApi> {
@@ -13,7 +13,7 @@ export async function createGatewayApi(options: {
     title: "Parley gateway",
     description: "Connections of one gateway.",
     version: options.version,
-    token: options.token,
+    access: options.access,
     logger: options.logger,
     isReady: gateway.isReady,
   });

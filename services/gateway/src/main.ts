@@ -1,6 +1,6 @@
 import { connectBus } from "@parley/bus";
 import { setLimits } from "@parley/protocol";
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
 import { createClientAddresses } from "./client-address.ts";
 import { authenticateOptionsOf, limitsOf, readGatewayConfig, trustedProxiesOf } from "./config.ts";
@@ -38,7 +38,7 @@ await runService(async (lifecycle) => {
     webDir: config.WEB_DIR,
   });
   lifecycle.onStop("gateway", () => gateway.stop());
-  const api = await createGatewayApi({ gateway, logger, token: config.INTERNAL_TOKEN, version });
+  const api = await createGatewayApi({ gateway, logger, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));

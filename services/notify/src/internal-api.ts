@@ -1,6 +1,13 @@
 /** The notify worker's internal API: what an application's backend does with notifications and SMS. */
 import { Refusal } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
+import {
+  type ApiAccess,
+  createInternalApi,
+  type InternalApi,
+  type Logger,
+  type Tracing,
+  Type,
+} from "@parley/service-kit";
 import { checkKey } from "./accept-sms.ts";
 import type { Notify } from "./notify.ts";
 
@@ -29,7 +36,7 @@ const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) });
 
 export async function createNotifyApi(options: {
   notify: Notify;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   tracing: Tracing | null;
   version: string;
@@ -39,7 +46,7 @@ export async function createNotifyApi(options: {
     title: "Parley notify",
     description: "Notifications and SMS: an answer of 202 means that it is recorded, and will be seen to.",
     version: options.version,
-    token: options.token,
+    access: options.access,
     logger: options.logger,
     tracing: options.tracing,
     isReady: notify.isReady,

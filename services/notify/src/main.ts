@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
@@ -36,7 +36,7 @@ await runService(async (lifecycle) => {
     },
   });
   lifecycle.onStop("notify", () => notify.stop());
-  const api = await createNotifyApi({ notify, logger, tracing, token: config.INTERNAL_TOKEN, version });
+  const api = await createNotifyApi({ notify, logger, tracing, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "notify worker ready");

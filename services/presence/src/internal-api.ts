@@ -2,7 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { type EmitRequest, subjects } from "@parley/bus";
 import { checkName, checkRoomName, checkUserId, limits, Refusal } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, type Tracing, Type } from "@parley/service-kit";
+import {
+  type ApiAccess,
+  createInternalApi,
+  type InternalApi,
+  type Logger,
+  type Tracing,
+  Type,
+} from "@parley/service-kit";
 import { newUser, type UserRecord } from "@parley/store";
 import type { Presence } from "./presence.ts";
 
@@ -78,7 +85,7 @@ function changesOf({ name, info, ...rest }: { name?: string; info?: Record<strin
 
 export async function createPresenceApi(options: {
   presence: Presence;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   tracing: Tracing | null;
   version: string;
@@ -88,7 +95,7 @@ export async function createPresenceApi(options: {
     title: "Parley presence",
     description: "Who is here, users, and events for chosen ones.",
     version: options.version,
-    token: options.token,
+    access: options.access,
     logger: options.logger,
     tracing: options.tracing,
     isReady: presence.isReady,

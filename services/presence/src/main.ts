@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readPresenceConfig } from "./config.ts";
 import { connectRedis } from "./connect-redis.ts";
@@ -41,7 +41,7 @@ await runService(async (lifecycle) => {
     leaseMs: config.LEASE_MS,
   });
   lifecycle.onStop("presence", () => presence.stop());
-  const api = await createPresenceApi({ presence, logger, tracing, token: config.INTERNAL_TOKEN, version });
+  const api = await createPresenceApi({ presence, logger, tracing, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "presence worker ready");

@@ -1,6 +1,6 @@
 /** The SMS worker's internal API: what became of an SMS, dead letters, the queues, and the providers' callbacks. */
 import { Refusal } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
 import type { SmsRecord } from "@parley/store";
 import { addBoard } from "./board.ts";
 import type { CallbackRequest, Provider } from "./providers/provider.ts";
@@ -29,7 +29,7 @@ export async function createSmsApi(options: {
   sms: Sms;
   provider: Provider;
   redisUrl: string;
-  token: string;
+  access: ApiAccess;
   logger: Logger;
   version: string;
 }): Promise<InternalApi> {
@@ -39,7 +39,7 @@ export async function createSmsApi(options: {
     title: "Parley SMS",
     description: "What became of each SMS, dead letters, and the queues (page at /queues).",
     version: options.version,
-    token: options.token,
+    access: options.access,
     logger: options.logger,
     isReady: sms.isReady,
     openPaths: [callbackPath],

@@ -1,4 +1,4 @@
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readSmsConfig } from "./config.ts";
 import { createProvider } from "./create-provider.ts";
@@ -55,7 +55,7 @@ await runService(async (lifecycle) => {
   const api = await createSmsApi({
     ...{ sms, provider, logger, version },
     redisUrl: config.REDIS_URL,
-    token: config.INTERNAL_TOKEN,
+    access: apiAccessOf(config),
   });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());

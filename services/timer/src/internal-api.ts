@@ -1,6 +1,6 @@
 /** The timer worker's internal API: what an application's backend does with timers, whoever controls them otherwise. */
 import { checkRoomName, Refusal, readDuration, readTimerChanges } from "@parley/protocol";
-import { createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
 import type { RoomRecord } from "@parley/store";
 import { remainingAt, reset, set, start, stop, viewOf } from "./countdown.ts";
 import type { TimerDeps, TimerWorker } from "./timer.ts";
@@ -34,7 +34,7 @@ const Paging = Type.Object({
 export async function createTimerApi(options: {
   timer: TimerWorker;
   logger: Logger;
-  token: string;
+  access: ApiAccess;
   version: string;
 }): Promise<InternalApi> {
   const { timer, ...rest } = options;

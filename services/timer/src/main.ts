@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readTimerConfig } from "./config.ts";
 import { createTimerApi } from "./internal-api.ts";
@@ -30,7 +30,7 @@ await runService(async (lifecycle) => {
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
   });
   lifecycle.onStop("timer", () => timer.stop());
-  const api = await createTimerApi({ timer, logger, token: config.INTERNAL_TOKEN, version });
+  const api = await createTimerApi({ timer, logger, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "timer worker ready");
