@@ -36,7 +36,7 @@ export interface SessionEnd {
 }
 
 export type PresenceRequest =
-  /** The node lives. Answer json `{}`. */
+  /** The node lives. Answer json `{memory}`: another word than last time means that Redis lost what it held. */
   | { kind: "lease"; node: string }
   /** Sessions as they are now, and those that ended; all of one shard. Answer json `{}`. */
   | { kind: "report"; node: string; shard: number; now: SessionReport[]; ended: SessionEnd[] }

@@ -22,7 +22,7 @@ export interface PresenceReportOptions {
   presence: Requester<PresenceRequest, JsonAnswer>;
   node: string;
   workers: Workers;
-  /** Presence can't be kept for the moment, or can again. */
+  /** Presence can't be kept for the moment, or can again: then what was known of it may be out of date. */
   onFrozen: (frozen: boolean) => void;
 }
 
@@ -48,6 +48,8 @@ interface Lane {
   /** To be reported. */
   changed: Map<string, Session>;
   ended: Map<string, SessionEnd>;
+  /** Ends that were taken, by when: should Redis lose its data, nobody else would know of those not told yet. */
+  lately: Map<string, { end: SessionEnd; atMs: number }>;
   /** What the directory took: session → hash, and the sum of these. */
   held: Map<string, number>;
   sum: number;
@@ -60,6 +62,8 @@ const leaseEveryMs = 2_000;
 const retryMs = 500;
 const compareEveryMs = 5_000;
 const perReport = 200;
+/** Longer than a grace and its telling. */
+const latelyMs = 20_000;
 /** How long a client waits for presence at most. */
 const settleMs = 1_500;
 
@@ -70,6 +74,7 @@ export function createPresenceReport({ presence, node, workers, onFrozen }: Pres
       shard,
       changed: new Map(),
       ended: new Map(),
+      lately: new Map(),
       held: new Map(),
       sum: 0,
       busy: false,
@@ -132,7 +137,10 @@ export function createPresenceReport({ presence, node, workers, onFrozen }: Pres
     try {
       await ask(lane.shard, { kind: "report", node, shard: lane.shard, now, ended });
       for (const { session, hash } of now) setHeld(lane, session, hash);
-      for (const { session } of ended) setHeld(lane, session, null);
+      for (const end of ended) {
+        setHeld(lane, end.session, null);
+        lane.lately.set(end.session, { end, atMs: performance.now() });
+      }
       lane.busy = false;
       settle(lane);
       if (lane.changed.size + lane.ended.size > 0) schedule(lane);
@@ -190,13 +198,37 @@ export function createPresenceReport({ presence, node, workers, onFrozen }: Pres
     }
   };
 
+  /** Redis is empty: all that is here, and who left lately, is new to it. */
+  const sayAgain = () => {
+    for (const lane of lanes) {
+      for (const [id, { end }] of lane.lately) if (!lane.ended.has(id)) lane.ended.set(id, end);
+      for (const id of [...lane.held.keys()]) again(lane, id);
+      schedule(lane);
+    }
+    onFrozen(false);
+  };
+
+  const forgetEnds = () => {
+    const oldestMs = performance.now() - latelyMs;
+    for (const { lately } of lanes)
+      for (const [id, { atMs }] of lately) {
+        if (atMs > oldestMs) break;
+        lately.delete(id);
+      }
+  };
+
   let renewing = false;
+  let memory: string | null = null;
   const renewLease = async () => {
     if (renewing) return;
     renewing = true;
     try {
-      await ask(shardOf(node), { kind: "lease", node });
+      const lease = (await ask(shardOf(node), { kind: "lease", node })) as { memory: string };
+      const lost = memory !== null && memory !== lease.memory;
+      memory = lease.memory;
       setFrozen(false);
+      if (lost) sayAgain();
+      else forgetEnds();
     } catch {
       setFrozen(true);
     } finally {

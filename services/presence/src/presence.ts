@@ -11,6 +11,7 @@ import {
   serveWorker,
   subjects,
 } from "@parley/bus";
+import { Unavailable } from "@parley/protocol";
 import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { type ActiveUsers, createActiveUsers } from "./active-users.ts";
@@ -50,7 +51,9 @@ const maxNewsBytes = 256 * 1024;
 export async function startPresence(options: PresenceOptions): Promise<Presence> {
   const { bus, store, connection, logger, worker } = options;
   const now = Date.now;
-  const onError = (error: unknown, what: string) => logger.warn({ err: error }, what);
+  // That Redis is away is said once, by its connection.
+  const onError = (error: unknown, what: string) =>
+    logger[error instanceof Unavailable ? "debug" : "error"]({ err: error }, what);
   const directory = createDirectory({ connection, graceMs: options.graceMs, leaseMs: options.leaseMs, now });
   const activeUsers = createActiveUsers({ directory, users: store.users, now });
   const batches = createTally();
@@ -118,7 +121,7 @@ async function answer({ directory, teller, activeUsers }: Deps, request: Presenc
   switch (request.kind) {
     case "lease":
       await directory.renewLease(request.node);
-      return answerJson({});
+      return answerJson({ memory: await directory.memory() });
     case "report": {
       const { node, shard, now, ended } = request;
       // Asked for in one turn, so that they reach Redis together and in this order.
