@@ -21,6 +21,7 @@ const commands = {
   "copy-store": { entry: "libs/store/copy-store.ts" },
   load: { entry: "tests/load/src/main.ts", needsPage: true },
   token: { entry: "deploy/local/src/token.ts" },
+  manifests: { entry: "deploy/manifests/src/write.ts" },
   pnpm: {},
 };
 

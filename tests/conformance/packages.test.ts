@@ -23,6 +23,7 @@ const mayDependOn: Record<string, readonly string[] | "any"> = {
   sms: forServices,
   web: ["client", "react"],
   local: [],
+  manifests: ["bus"],
   tests: "any",
 };
 

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { type Ask, type Party, passes } from "./network.ts";
 import { cannotRender, renderOverlay, workloadsOf } from "./rendered.ts";
 
-const usingNats = ["gateway", "chat", "presence", "timer", "notify", "sms"];
+const usingNats = ["gateway", "chat", "presence", "timer", "notify"];
 const usingStore = ["chat", "presence", "timer", "notify", "sms", "migrate"];
 const usingRedis = ["presence", "notify", "sms"];
 const services = ["gateway", "chat", "presence", "timer", "notify", "sms"];
@@ -45,10 +45,14 @@ const wanted: Record<string, [from: string[], to: string[], what: string][]> = {
   dev: [
     [usingStore, ["mongodb"], "mongodb"],
     [["mongodb"], ["mongodb"], "mongodb"],
+    // It shows SMS in the page.
+    [["sms"], ["nats"], "nats"],
     [usingRedis, ["redis"], "redis"],
   ],
   production: [
     [["ingress controller"], ["gateway"], "public"],
+    // The provider's callbacks.
+    [["ingress controller"], ["sms"], "internal"],
     [["prometheus"], services, "metrics"],
     [usingStore, ["store"], "mongodb"],
     [usingRedis, ["redis-outside"], "redis"],

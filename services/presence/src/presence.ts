@@ -96,6 +96,9 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
   addWorkerMetrics(options.metrics, served, batches);
   options.metrics.counter("parley_presence_told_total", "Changes of users told to gateways", () => teller.counts.told);
   options.metrics.counter("parley_presence_dead_gateways_total", "Gateways given up", () => counts.deadNodes);
+  options.metrics.gauge("parley_presence_users_online", "Users online, as all presence workers know them", () =>
+    activeUsers.total(),
+  );
   options.metrics.gauge("parley_presence_frozen", "1 while Redis can't be reached", () => (connection.isUp() ? 0 : 1));
 
   return {
