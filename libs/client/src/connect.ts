@@ -1,5 +1,6 @@
 import type { ServerEvent } from "@parley/protocol";
-import { type CallOptions, type ConnectionSnapshot, type ConnectionState, createConnection } from "./connection.ts";
+import type { CallOptions } from "./call.ts";
+import { type ConnectionSnapshot, type ConnectionState, createConnection } from "./connection.ts";
 import type { TokenProvider } from "./credentials.ts";
 import { createEmitter, createStore, type Store, type Unsubscribe } from "./emitter.ts";
 import { openFallback } from "./fallback-wire.ts";
@@ -9,6 +10,8 @@ import { createMyRooms, type MyRooms } from "./my-rooms.ts";
 import { createOutbox } from "./outbox.ts";
 import type { OutboxStorage } from "./outbox-storage.ts";
 import { createRoom, type Room, type RoomCore } from "./room.ts";
+import { createSharedConnection } from "./shared-connection.ts";
+import { canShare } from "./tab-channel.ts";
 import { allTransports, createTransports, type Transport } from "./transports.ts";
 import { openWebSocket } from "./websocket-wire.ts";
 
@@ -31,6 +34,12 @@ export interface ConnectOptions {
   outbox?: OutboxStorage;
   /** False: do nothing until `open()`, so that a server can render with this client. */
   open?: boolean;
+  /**
+   * Whether tabs of one browser share one connection, as they do unless told otherwise where Web Locks are and there is a
+   * token or a storage, so that all of them are the same person. Where tabs may be of several people, give each person's
+   * tabs a name.
+   */
+  tabs?: boolean | string;
   /** Ways to try, the best first; WebSocket, then server-sent events, then long polling unless given. */
   transports?: readonly Transport[];
   /** The WebSocket to use where there is no global one. */
@@ -94,20 +103,25 @@ export function connect(options: ConnectOptions): Parley {
 
   const { url, storage, storageKey = "parley.guest" } = options;
   const fallbackUrl = url.replace(/^ws/, "http").replace(/\/ws\/?$/, "/fallback");
-  const connection = createConnection(
-    {
-      transports: createTransports(options.transports ?? allTransports, storage, `${storageKey}.transport`),
-      openWire: (transport) => (hooks) =>
-        transport === "websocket"
-          ? openWebSocket(url, options.WebSocket ?? globalThis.WebSocket, hooks)
-          : openFallback(transport, fallbackUrl, hooks),
-      guest: options.guest ?? null,
-      token: options.token ?? null,
-      guestToken: createGuestToken(storage, storageKey),
-      presence: options.presence ?? "rooms",
-    },
-    { resume },
-  );
+  const { tabs = Boolean(options.token || storage) } = options;
+  const ways = createTransports(options.transports ?? allTransports, storage, `${storageKey}.transport`);
+  const make = () =>
+    createConnection(
+      {
+        transports: ways,
+        openWire: (transport) => (hooks) =>
+          transport === "websocket"
+            ? openWebSocket(url, options.WebSocket ?? globalThis.WebSocket, hooks)
+            : openFallback(transport, fallbackUrl, hooks),
+        guest: options.guest ?? null,
+        token: options.token ?? null,
+        guestToken: createGuestToken(storage, storageKey),
+        presence: options.presence ?? "rooms",
+      },
+      { resume },
+    );
+  const group = `parley ${url} ${storageKey} ${tabs}`;
+  const connection = tabs && canShare() ? createSharedConnection(make, group) : make();
   const outbox = createOutbox(connection, options.outbox ?? null, (item, sent) => {
     if (item.event === "SendMessage") coreOf(item.requestData.room).restore(item, sent);
     else sent.catch(() => {});
@@ -135,7 +149,9 @@ export function connect(options: ConnectOptions): Parley {
   });
   connection.on("event", (frame) => {
     myRooms.receive(frame);
-    cores.get(frame.room ?? "")?.receive(frame);
+    // Another tab may be in a room that this one never named: it is counted here as well.
+    const core = frame.event === "message" ? coreOf(frame.room!) : cores.get(frame.room ?? "");
+    core?.receive(frame);
     events.emit("event", frame);
   });
 

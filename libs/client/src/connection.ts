@@ -7,6 +7,7 @@ import {
   type User,
 } from "@parley/protocol";
 import { backoffMs, resetAfterMs } from "./backoff.ts";
+import { type CallOptions, createCalls, replyTimeoutMs } from "./call.ts";
 import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { createEmitter, type Unsubscribe } from "./emitter.ts";
 import { ParleyError } from "./errors.ts";
@@ -38,13 +39,6 @@ export interface ConnectionSnapshot {
   error: ParleyError | null;
   /** While reconnecting: when the next try is made, in milliseconds since 1970; null while one is under way. */
   nextTryAtMs: number | null;
-}
-
-export interface CallOptions {
-  /** How long to try, reconnections included. 30 s unless given. */
-  timeoutMs?: number;
-  /** False for what must not happen twice: asked once a connection is there, and never again. */
-  retry?: boolean;
 }
 
 export interface ConnectionOptions extends CredentialsOptions {
@@ -81,7 +75,7 @@ export interface Connection {
    */
   call<Data>(event: string, requestData?: unknown, options?: CallOptions): Promise<Data>;
   /** Asks once, now. Rejects with `disconnected` (retryable) when there is no connection or it ends. */
-  request<Data>(event: string, requestData: unknown): Promise<Data>;
+  request<Data>(event: string, requestData: unknown, timeoutMs?: number): Promise<Data>;
   /** Says goodbye, so that others see this user go at once, and ends; with `quietly` without the goodbye. */
   close(quietly?: boolean): Promise<void>;
 }
@@ -89,14 +83,14 @@ export interface Connection {
 const connectTimeoutMs = 10_000;
 /** A way that has not greeted by then may be one that a proxy holds back. */
 const greetingMs = 4_000;
-const replyTimeoutMs = 20_000;
 const wakeUpReplyMs = 5_000;
 /** How long an old link may still bring answers after a new one took over. */
 const retireMs = 5_000;
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const readyStateOf = (state: ConnectionState) =>
+  state === "closed" ? 3 : state === "online" || state === "draining" ? 1 : 0;
 
-const initialSnapshot: ConnectionSnapshot = {
+export const initialSnapshot: ConnectionSnapshot = {
   state: "connecting",
   readyState: 0,
   user: null,
@@ -127,10 +121,9 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   function update(changes: Partial<ConnectionSnapshot>) {
     const before = snapshot.state;
     snapshot = { ...snapshot, ...changes };
-    const { state } = snapshot;
-    snapshot.readyState = state === "closed" ? 3 : state === "online" || state === "draining" ? 1 : 0;
+    snapshot.readyState = readyStateOf(snapshot.state);
     events.emit("change", undefined);
-    if (state !== before) events.emit("state", state);
+    if (snapshot.state !== before) events.emit("state", snapshot.state);
   }
 
   function open(ways = transports.plan()) {
@@ -268,60 +261,26 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
     else if (snapshot.transport !== transports.best) upgrade();
   }
 
-  /** Resolves with the registered link, as soon as there is one. */
-  function online(timeoutMs: number): Promise<Link> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        if (!current && snapshot.state !== "closed") return;
-        clearTimeout(timer);
-        stop();
-        if (current) resolve(current);
-        else reject(snapshot.error ?? new ParleyError("closed", "This client is closed"));
-      };
-      const stop = events.on("state", settle);
-      const timer = setTimeout(() => {
-        stop();
-        reject(new ParleyError("timeout", "Not connected", true));
-      }, timeoutMs);
-      settle();
-    });
-  }
-
-  async function call<Data>(event: string, requestData: unknown, options: CallOptions = {}) {
-    const { timeoutMs = 30_000, retry = true } = options;
-    const untilMs = Date.now() + timeoutMs;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const link = await online(untilMs - Date.now());
-        return await link.request<Data>(event, requestData, Math.min(replyTimeoutMs, untilMs - Date.now()));
-      } catch (error) {
-        if (!(error instanceof ParleyError) || !error.retryable || !retry) throw error;
-        const waitMs = error.code === "disconnected" ? 0 : Math.max(error.retryAfterMs ?? 0, backoffMs(attempt, 1));
-        if (Date.now() + waitMs >= untilMs) throw error;
-        await pause(waitMs);
-      }
-    }
-  }
-
-  function request<Data>(event: string, requestData: unknown): Promise<Data> {
-    if (current) return current.request<Data>(event, requestData, replyTimeoutMs);
+  function request<Data>(event: string, requestData: unknown, timeoutMs = replyTimeoutMs): Promise<Data> {
+    if (current) return current.request<Data>(event, requestData, timeoutMs);
     return Promise.reject(new ParleyError("disconnected", "Not connected", true));
   }
 
+  const isOnline = () => current !== null;
+  const calls = createCalls({ on: events.on, snapshot: () => snapshot, isOnline, request });
   const stopWatching = onWakeUp(wakeUp);
 
   return {
     on: events.on,
     snapshot: () => snapshot,
-    isOnline: () => current !== null,
+    isOnline,
     era: () => era,
     open() {
       if (opened) return;
       opened = true;
       open();
     },
-    ready: () => online(2 ** 31 - 1),
-    call,
+    ...calls,
     request,
     async close(quietly = false) {
       leaving = true;

@@ -33,6 +33,8 @@ const inFlightPerRoom = 16;
 const rateLimitedPauseMs = 1_000;
 /** A connection that breaks within this time after a send may have been broken by it. */
 const suspicionMs = 2_000;
+/** After a connection broke by itself, no message is blamed for so long: the network does it. */
+const flakyMs = 60_000;
 /** What nobody came back for is forgotten. */
 const keptMs = 7 * 24 * 60 * 60_000;
 
@@ -55,6 +57,7 @@ export function createOutbox(
   const stalled = new Set<string>();
   let loading = storage !== null;
   let pausedUntilMs = 0;
+  let brokeByItselfAtMs = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const idOf = (item: OutboxItem) => item.requestData.clientMessageId;
@@ -122,6 +125,8 @@ export function createOutbox(
     connection.request<SendData>(item.event, requestData).then(
       (sent) => {
         inFlight.delete(item);
+        // It was blamed for what was not its doing.
+        if (item.strikes > 0) brokeByItselfAtMs = Date.now();
         finish(item);
         item.resolve(sent);
         settled(item);
@@ -192,11 +197,13 @@ export function createOutbox(
   connection.on("online", online);
   connection.on("offline", ({ code }) => {
     if (code !== 1006 && code !== 1009) return;
-    for (const item of [...inFlight]) {
-      if (Date.now() - item.sentAtMs > suspicionMs) continue;
+    const nowMs = Date.now();
+    const recent = [...inFlight].filter((item) => nowMs - item.sentAtMs <= suspicionMs);
+    if (recent.length === 0) brokeByItselfAtMs = nowMs;
+    for (const item of recent) {
       suspects.add(item);
       // Of several, most are innocent: each is tried alone.
-      if (inFlight.size > 1 || ++item.strikes < 2) continue;
+      if (inFlight.size > 1 || nowMs - brokeByItselfAtMs < flakyMs || ++item.strikes < 2) continue;
       finish(item);
       item.reject(new ParleyError("set_aside", "The connection broke twice right after this was sent"));
     }

@@ -314,6 +314,12 @@ export function createRoom(name: string, { connection, outbox, myRooms, messageI
       void settled();
     },
     receive(frame) {
+      if (!wanted && !log.live) {
+        // For another tab, which is in the room; of no interest here but for the count.
+        if (frame.event === "message")
+          myRooms.heard(name, frame.data as Entry, (frame.data as Entry).sender.id === me());
+        return;
+      }
       if (frame.event.startsWith("message")) log.receive(frame.data as Entry);
       else handlers[frame.event]?.(frame);
     },

@@ -1,4 +1,4 @@
-import { connect, type Parley } from "@parley/client";
+import { connect, indexedDbOutbox, type Parley } from "@parley/client";
 
 const nameKey = "parley.name";
 const tokenKey = "parley.guest";
@@ -10,7 +10,10 @@ export function connectAs(name: string): Parley {
   localStorage.setItem(nameKey, name);
   const url = new URL("/ws", location.href);
   url.protocol = url.protocol.replace("http", "ws");
-  return connect({ url: url.href, guest: { name }, storage: localStorage, storageKey: tokenKey });
+  return connect({
+    ...{ url: url.href, guest: { name }, storage: localStorage, storageKey: tokenKey },
+    outbox: indexedDbOutbox(),
+  });
 }
 
 /** Ends this guest: the next visit asks for a name again. */

@@ -63,9 +63,12 @@ function RoomItem({ summary, open }: { summary: RoomSummary; open: boolean }) {
   );
 }
 
+/** How one is connected, where that is not the usual way. */
+const byWay = { websocket: "", sse: ", as a stream", poll: ", by polling" };
+
 function WhoAmI() {
   const client = useParley();
-  const { user, hello, state } = useConnection();
+  const { user, hello, state, transport } = useConnection();
   return (
     <footer className="who">
       {user ? <Avatar id={user.id} name={user.name} /> : null}
@@ -73,7 +76,7 @@ function WhoAmI() {
         <strong>{user?.name ?? "…"}</strong>
         <small>
           <span className={`dot dot-${state}`} aria-hidden="true" />
-          {state === "online" || state === "draining" ? `served by ${hello?.node ?? "…"}` : state}
+          {state === "online" || state === "draining" ? `served by ${hello?.node ?? "…"}${byWay[transport ?? "websocket"]}` : state}
         </small>
       </div>
       <button
