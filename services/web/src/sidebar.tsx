@@ -76,7 +76,9 @@ function WhoAmI() {
         <strong>{user?.name ?? "…"}</strong>
         <small>
           <span className={`dot dot-${state}`} aria-hidden="true" />
-          {state === "online" || state === "draining" ? `served by ${hello?.node ?? "…"}${byWay[transport ?? "websocket"]}` : state}
+          {state === "online" || state === "draining"
+            ? `served by ${hello?.node ?? "…"}${byWay[transport ?? "websocket"]}`
+            : state}
         </small>
       </div>
       <button
