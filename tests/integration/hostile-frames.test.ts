@@ -184,6 +184,38 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
     good: { status: "busy" },
     wrong: { status: [...notStrings, ...missing, '""', '"offline"'], text: [...notStrings, '"\\u0000"'] },
   },
+  { name: "Notifications", good: {}, wrong: { next: [...notStrings, '""'], unreadOnly: notBooleans } },
+  { name: "ReadNotification", good: { id: "x" }, wrong: { id: [...notStrings, ...missing, '""'], all: ["true", "1"] } },
+  { name: "GetPreferences", good: {}, wrong: {} },
+  {
+    name: "SetPreferences",
+    good: { channels: {} },
+    wrong: {
+      channels: ["1", "[]", '{"A b":["sms"]}', '{"mention":["fax"]}', '{"mention":"sms"}'],
+      quietHours: [
+        "1",
+        "{}",
+        '{"from":"22:00","to":"7:00","timeZone":"UTC"}',
+        '{"from":"22:00","to":"07:00","timeZone":"Mars"}',
+      ],
+      mutedRooms: ["1", "{}", "[1]"],
+      digestMinutes: ["1", '{"mention":-1}', '{"mention":1441}'],
+      unheardOf: ["1"],
+    },
+  },
+  {
+    name: "OpenTicket",
+    good: { subject: "x", text: "x" },
+    wrong: { subject: [...notStrings, ...missing, '""', '"\\u0000"'], text: [...notStrings, ...missing, '""', '"  "'] },
+  },
+  { name: "Tickets", good: {}, wrong: { status: [...notStrings, '"lost"'], next: [...notStrings, ...badNames] } },
+  { name: "ClaimTicket", good: {}, wrong: { room: rooms } },
+  { name: "HandOverTicket", good: { room: "ticket-x" }, wrong: { agent: [...notStrings, ...missing, '""'] } },
+  {
+    name: "CloseTicket",
+    good: { room: "ticket-x" },
+    wrong: { room: rooms, rating: [...notSeqs, "0", "6"], comment: notStrings },
+  },
   { name: "RefreshToken", good: { token: "x" }, wrong: { token: [...notStrings, ...missing, '""'] } },
   {
     name: "Register",

@@ -76,6 +76,7 @@ export const services: readonly ServiceDefinition[] = [
     needs: ["nats", "redis"],
     usesStore: true,
     usesNoticeStore: true,
+    settings: () => ({ PHONES_BY_USER: "1" }),
   },
   {
     name: "sms",

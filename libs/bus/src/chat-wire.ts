@@ -1,5 +1,5 @@
 /** What gateways ask chat workers, and the answers. `send` is binary, being nearly all there is; the rest is JSON. */
-import type { Amend, ErrorCode, Resume } from "@parley/protocol";
+import type { Amend, ErrorCode, Resume, TicketStatusName } from "@parley/protocol";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import type { JsonAnswer } from "./json-wire.ts";
 
@@ -57,6 +57,14 @@ export type ChatAsk =
   | { kind: "history"; user: Actor; room: string; before: number | null; after: number | null; limit: number }
   | { kind: "markRead"; user: Actor; session: string; room: string; seq: number }
   | { kind: "rooms"; user: Actor; next: string | null }
+  /** A ticket under a name made by the gateway, so that an event carried out twice makes one. Answer json `{room}`. */
+  | { kind: "openTicket"; user: Actor; room: string; subject: string; text: string }
+  /** Answer json TicketsData. */
+  | { kind: "tickets"; user: Actor; status: TicketStatusName; next: string | null }
+  /** These answer json TicketView. */
+  | { kind: "claimTicket"; user: Actor; room: string }
+  | { kind: "handOverTicket"; user: Actor; room: string; agent: string }
+  | { kind: "closeTicket"; user: Actor; room: string; rating: number | null; comment: string | null }
   /** Entries after `after`, as fan-out records. Answer `bytes`. */
   | { kind: "fill"; room: string; after: number }
   /** Answer json: `[[key, seq] | null, …]` in the order of the rooms. */

@@ -70,6 +70,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
       subjects.gateways(),
       subjects.roomChanged(),
       subjects.emit(),
+      subjects.said(),
     ],
     subscribe: [subjects.roomChanged()],
   }),
@@ -82,17 +83,10 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
     subscribe: [subjects.roomChanged(), subjects.timerChanged()],
   }),
   notify: and(worker("notify"), {
-    publish: [
-      patterns.roomsFromWorkers(),
-      subjects.gateways(),
-      subjects.roomChanged(),
-      subjects.emit(),
-      patterns.workers("chat"),
-      subjects.aliveAsk("chat"),
-    ],
-    subscribe: [subjects.alive("chat"), subjects.timerFinished()],
+    publish: [subjects.gateways(), subjects.emit()],
+    subscribe: [subjects.said(), subjects.timerFinished()],
   }),
-  sms: { ...none, publish: [subjects.gateways(), subjects.emit()] },
+  sms: { ...none, publish: [subjects.gateways()] },
   operator: { ...none, publish: ["$SRV.>", patterns.micro("*")] },
 };
 

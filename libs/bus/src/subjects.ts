@@ -48,6 +48,8 @@ export const subjects = {
   presence: () => "parley.presence-news",
   /** Requests to send an event to users, a room, or all; one presence worker takes each. */
   emit: () => "parley.emit",
+  /** Messages that somebody may have to be told of; one notify worker takes each batch. */
+  said: () => "parley.said",
   /** Calls for fallback sessions of one gateway that landed on another. */
   fallback: (node: string) => `parley.fallback.${encodeName(node)}`,
   /** Names of rooms whose record, members or rights were changed: workers forget what they hold of them. */

@@ -11,7 +11,9 @@ import {
   checkUserId,
   utf8Bytes,
 } from "./names.ts";
+import { type NotificationEvent, notificationDecoders } from "./notifications.ts";
 import { type Status, serverEventNames, statuses } from "./server-events.ts";
+import { type TicketEvent, ticketDecoders } from "./tickets.ts";
 import { type TimerEvent, timerDecoders } from "./timer.ts";
 
 export interface Resume {
@@ -48,7 +50,9 @@ export type ClientEvent =
   | Emit
   | { event: "ActiveUsers"; room: string | null; next: string | null; limit: number }
   | { event: "SetStatus"; status: Status; text: string }
-  | TimerEvent;
+  | TimerEvent
+  | NotificationEvent
+  | TicketEvent;
 
 export interface SendMessage {
   event: "SendMessage";
@@ -268,6 +272,8 @@ const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } =
   ActiveUsers: readActiveUsers,
   SetStatus: readSetStatus,
   ...timerDecoders,
+  ...notificationDecoders,
+  ...ticketDecoders,
 };
 
 export const clientEventNames = Object.keys(decoders) as ClientEventName[];

@@ -4,5 +4,8 @@ export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./names.ts";
+export * from "./notifications.ts";
+export * from "./preferences.ts";
 export * from "./server-events.ts";
+export * from "./tickets.ts";
 export * from "./timer.ts";

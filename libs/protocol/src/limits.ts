@@ -11,6 +11,7 @@ const values = {
   infoBytes: 4 * 1024,
   clientMessageIdChars: 64,
   emojiChars: 32,
+  ticketSubjectChars: 200,
   eventNameChars: 64,
   statusTextChars: 128,
   usersPerPage: 200,

@@ -21,7 +21,9 @@ import { amendMessage, sendMessage } from "./messages.ts";
 import { fillGap, headsOf, history, listRooms, markRead, unreadOf } from "./reading.ts";
 import { answerRevoked } from "./revocations.ts";
 import { createRoomStates, type RoomState, type RoomStates } from "./room-states.ts";
+import { createSaidNotes, type SaidNotes } from "./said.ts";
 import { sweepOnce } from "./sweep.ts";
+import { claimTicket, closeTicket, handOverTicket, listTickets, openTicket } from "./tickets.ts";
 import { traceAppends } from "./trace-appends.ts";
 
 export interface ChatDeps {
@@ -29,6 +31,8 @@ export interface ChatDeps {
   rooms: RoomStates;
   deliver: Deliver;
   appender: Appender<RoomState>;
+  /** Told of each message that was stored. */
+  said: SaidNotes;
   announceMembersMax: number;
   now: () => number;
 }
@@ -84,6 +88,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     rooms,
     deliver,
     appender: bus.tracing ? traceAppends(appender, bus.tracing) : appender,
+    said: createSaidNotes(bus),
     announceMembersMax: options.announceMembersMax,
     now: Date.now,
   };
@@ -108,7 +113,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
   });
 
   addWorkerMetrics(metrics, served, batches);
-  addChatMetrics(metrics, { appender, rooms, writes });
+  addChatMetrics(metrics, { appender, rooms, writes, said: deps.said });
 
   const sweep = async () => {
     try {
@@ -127,6 +132,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     async stop() {
       clearInterval(sweeping);
       await served.stop();
+      await deps.said.stop();
       activity.close();
       changes.unsubscribe();
     },
@@ -161,5 +167,15 @@ function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
       return headsOf(deps, request.rooms);
     case "unread":
       return unreadOf(deps, request.items);
+    case "openTicket":
+      return openTicket(deps, request);
+    case "tickets":
+      return listTickets(deps, request);
+    case "claimTicket":
+      return claimTicket(deps, request);
+    case "handOverTicket":
+      return handOverTicket(deps, request);
+    case "closeTicket":
+      return closeTicket(deps, request);
   }
 }

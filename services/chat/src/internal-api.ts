@@ -294,6 +294,7 @@ function addMessages(api: InternalApi, deps: ChatDeps): void {
         target: null,
         fieldsJson: messageFields(text, dataJson, replyTo),
       });
+      if (kind === "message") deps.said.note(state, appended.seq, JSON.stringify(sender), text);
       void reply.status(appended.duplicate ? 200 : 201);
       return {
         room: state.name,

@@ -7,7 +7,7 @@ import type { ChatDeps } from "./chat.ts";
 import { blankBody, type Draft, digestOf, messageFields } from "./entry.ts";
 import { type Access, forbidden, need, type RoomState } from "./room-states.ts";
 
-type Deps = Pick<ChatDeps, "store" | "rooms" | "now"> & { appender: Appender<RoomState> };
+type Deps = Pick<ChatDeps, "store" | "rooms" | "now" | "said"> & { appender: Appender<RoomState> };
 
 const sent = (appended: Appended): ChatAnswer => ({ kind: "sent", ...appended });
 
@@ -45,7 +45,11 @@ function append(deps: Deps, state: RoomState, access: Access, request: ChatSend)
     target: null,
     fieldsJson: messageFields(text, dataJson, replyTo),
   };
-  return deps.appender.append(state, draft).then(sent);
+  return deps.appender.append(state, draft).then((appended) => {
+    // A repeat too: whoever stored it may have died before it could tell.
+    deps.said.note(state, appended.seq, request.senderJson, text);
+    return sent(appended);
+  });
 }
 
 const kindOf = { EditMessage: "edited", DeleteMessage: "deleted", React: "reacted" } as const;

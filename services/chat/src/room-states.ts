@@ -1,6 +1,6 @@
 /** What a worker holds of the rooms it serves: warm copies, read from the store when first asked for or changed elsewhere. */
 import { randomInt } from "node:crypto";
-import { epochTag, hasRightIn, type Right, subjects } from "@parley/bus";
+import { epochTag, hasRightIn, isHelpRoom, type Right, subjects } from "@parley/bus";
 import { Refusal } from "@parley/protocol";
 import type { MemberRecord, Role, RoomRecord, Store, Visibility } from "@parley/store";
 import { createLane, type Lane } from "./append.ts";
@@ -177,7 +177,8 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
     async loadOrMake(name) {
       const state = await load(name);
       if (state) return state;
-      if (!options.roomsByUse) throw forbidden();
+      // The help centre makes its rooms itself: who made one by its name would hear what is not for them.
+      if (!options.roomsByUse || isHelpRoom(name)) throw forbidden();
       return (await make(name, { visibility: "public" })).state;
     },
     access(state, user, rights) {

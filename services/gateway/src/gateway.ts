@@ -18,6 +18,7 @@ import {
   encodeChatRequest,
   encodeJsonRequest,
   type JsonAnswer,
+  type NotifyRequest,
   type PresenceRequest,
   partitionOf,
   type TimerRequest,
@@ -124,7 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
 
   const app = uws.App();
-  const asked = { chat: createTally(), presence: createTally(), timer: createTally() };
+  const asked = { chat: createTally(), presence: createTally(), timer: createTally(), notify: createTally() };
   const workers = watchWorkers(bus, "chat");
   const chat = createRequester<ChatRequest, ChatAnswer>({
     bus,
@@ -141,6 +142,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     workers: timerWorkers,
     encode: encodeJsonRequest,
     onDone: asked.timer.add,
+    decode: decodeJsonAnswer,
+  });
+  const notifyWorkers = watchWorkers(bus, "notify");
+  const notify = createRequester<NotifyRequest, JsonAnswer>({
+    bus,
+    service: "notify",
+    workers: notifyWorkers,
+    encode: encodeJsonRequest,
+    onDone: asked.notify.add,
     decode: decodeJsonAnswer,
   });
   const ask = (partition: number, request: ChatAsk) =>
@@ -210,6 +220,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const relay = createRelay({
     chat,
     timer,
+    notify,
     hub,
     people,
     typing,
@@ -418,7 +429,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     registered: people.count(),
     rooms: hub.rooms(),
     rawSockets: raw.sockets().size,
-    waitingForWorkers: chat.pending() + timer.pending(),
+    waitingForWorkers: chat.pending() + timer.pending() + notify.pending(),
     slowDropped,
     connectionsRefused,
     originsRefused,
@@ -449,8 +460,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       people.close();
       chat.close();
       timer.close();
+      notify.close();
       workers.close();
       timerWorkers.close();
+      notifyWorkers.close();
       app.close();
     },
   };

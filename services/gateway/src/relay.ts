@@ -2,8 +2,11 @@
 import {
   type Actor,
   type ChatAnswer,
+  type ChatAsk,
   type ChatRequest,
   type JsonAnswer,
+  type NotifyRequest,
+  newTicketRoom,
   partitionOf,
   type Requester,
   type TimerRequest,
@@ -16,9 +19,11 @@ import {
   type ErrorCode,
   errors,
   limits,
+  type NotificationEvent,
   Refusal,
   type Resume,
   type SendMessage,
+  type TicketEvent,
   type TimerEvent,
   Unavailable,
 } from "@parley/protocol";
@@ -39,6 +44,7 @@ import type { UserLimits } from "./user-limits.ts";
 export interface RelayOptions {
   chat: Requester<ChatRequest, ChatAnswer>;
   timer: Requester<TimerRequest, JsonAnswer>;
+  notify: Requester<NotifyRequest, JsonAnswer>;
   hub: Hub;
   people: People;
   typing: Typing;
@@ -102,8 +108,38 @@ function timerRequest(user: Actor, event: TimerEvent, ask: string): TimerRequest
   }
 }
 
+function notifyRequest(session: Session, { id: user }: Actor, event: NotificationEvent): NotifyRequest {
+  switch (event.event) {
+    case "Notifications":
+      return { kind: "list", user, next: event.next, unreadOnly: event.unreadOnly };
+    case "ReadNotification":
+      return { kind: "read", user, session: session.id, id: event.id };
+    case "GetPreferences":
+      return { kind: "preferences", user };
+    case "SetPreferences":
+      return { kind: "prefer", user, changes: event.changes };
+  }
+}
+
+type TicketRequest = Extract<ChatAsk, { kind: "openTicket" | "tickets" | `${string}Ticket` }>;
+
+function ticketRequest(user: Actor, event: TicketEvent): TicketRequest {
+  switch (event.event) {
+    case "OpenTicket":
+      return { kind: "openTicket", user, room: newTicketRoom(), subject: event.subject, text: event.text };
+    case "Tickets":
+      return { kind: "tickets", user, status: event.status, next: event.next };
+    case "ClaimTicket":
+      return { kind: "claimTicket", user, room: event.room };
+    case "HandOverTicket":
+      return { kind: "handOverTicket", user, room: event.room, agent: event.agent };
+    case "CloseTicket":
+      return { kind: "closeTicket", user, room: event.room, rating: event.rating, comment: event.comment };
+  }
+}
+
 export function createRelay(options: RelayOptions): Relay {
-  const { chat, timer, hub, people, typing, presence } = options;
+  const { chat, timer, notify, hub, people, typing, presence } = options;
   const join = createJoin(chat, hub);
   let nextAsk = 1;
   const counts: RelayCounts = { events: new Map(), refusals: new Map() };
@@ -346,6 +382,19 @@ export function createRelay(options: RelayOptions): Relay {
           event.room,
           timerRequest(user, event, `${session.id}:${nextAsk++}`),
         );
+      case "Notifications":
+      case "ReadNotification":
+      case "GetPreferences":
+      case "SetPreferences":
+        return pass(notify, session, event.event, id, user.id, notifyRequest(session, user, event));
+      case "OpenTicket":
+      case "Tickets":
+      case "ClaimTicket":
+      case "HandOverTicket":
+      case "CloseTicket": {
+        const request = ticketRequest(user, event);
+        return pass(chat, session, event.event, id, "room" in request ? request.room : user.id, request);
+      }
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
       case "Emit":

@@ -28,12 +28,12 @@ export interface SmsLimits {
 export type AcceptSms = (request: SmsRequest, key: string | null) => Promise<{ record: SmsRecord; created: boolean }>;
 
 /** The number in E.164. Throws Refusal where it can't be one, or its country is blocked. */
-export function checkNumber(to: string, blocked: ReadonlySet<string>): string {
+export function checkNumber(to: string, blocked: ReadonlySet<string>, field = "to"): string {
   const number = parsePhoneNumberFromString(to);
   if (!number?.isValid() || number.number !== to)
     throw new Refusal(
       "bad_request",
-      "to must be a phone number in E.164, such as +12025550123: +, country, number, no spaces",
+      `${field} must be a phone number in E.164, such as +12025550123: +, country, number, no spaces`,
     );
   if (number.country !== undefined && blocked.has(number.country))
     throw new Refusal("forbidden", `SMS to ${number.country} are blocked (SMS_BLOCKED_COUNTRIES)`);

@@ -13,6 +13,27 @@ export const notifySettings = Type.Object({
     description: "countries (ISO 3166, comma-separated) that get no SMS",
   }),
   SMS_PER_NUMBER: Type.Integer({ default: 30, minimum: 1, description: "SMS an hour to one number" }),
+  PHONES_BY_USER: Type.Boolean({ default: false, description: "people may name their own phone number, unchecked" }),
+  NOTIFY_UNSEEN_MS: Type.Integer({
+    default: 10 * 60_000,
+    minimum: 0,
+    description: "how long somebody has to see a notification in the app before other channels are used",
+  }),
+  NOTIFY_SEEN_MS: Type.Integer({
+    default: 3_000,
+    minimum: 0,
+    description: "how long somebody in a room has to read a message, and is then not notified of it",
+  }),
+  NOTIFY_WEBHOOK_URL: Type.Optional(
+    Type.String({ description: "gets a signed POST for notifications to the webhook channel" }),
+  ),
+  NOTIFY_WEBHOOK_SECRET: Type.Optional(Type.String({ minLength: 16 })),
+  NOTIFY_SWEEP_EVERY_MS: Type.Integer({
+    default: 10_000,
+    minimum: 50,
+    description: "how often records without a job are looked for",
+  }),
+  NOTIFY_KEEP_DAYS: Type.Integer({ default: 90, minimum: 1, description: "how long notifications are kept" }),
 });
 
 export const readNotifyConfig = () => readSettings(notifySettings);

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, ConfigError, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
 import { startNotify } from "./notify.ts";
+import { createSendWebhook } from "./send-webhook.ts";
 import { version } from "./version.ts";
 
 const hourMs = 60 * 60_000;
@@ -24,6 +25,10 @@ await runService(async (lifecycle) => {
   lifecycle.onStop("store", () => store.close());
   const notices = config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL);
   if (notices !== store) lifecycle.onStop("notices", () => notices.close());
+  const { NOTIFY_WEBHOOK_URL: url, NOTIFY_WEBHOOK_SECRET: secret } = config;
+  if (url !== undefined && secret === undefined)
+    throw new ConfigError("NOTIFY_WEBHOOK_URL needs NOTIFY_WEBHOOK_SECRET");
+  const webhook = url !== undefined && secret !== undefined ? createSendWebhook({ url, secret }) : null;
   const notify = await startNotify({
     ...{ bus, store, notices, logger, metrics, tracing, version },
     redisUrl: config.REDIS_URL,
@@ -34,6 +39,12 @@ await runService(async (lifecycle) => {
       perNumber: config.SMS_PER_NUMBER,
       perNumberMs: hourMs,
     },
+    sendWebhook: webhook,
+    phonesByUser: config.PHONES_BY_USER,
+    unseenMs: config.NOTIFY_UNSEEN_MS,
+    seenMs: config.NOTIFY_SEEN_MS,
+    sweepEveryMs: config.NOTIFY_SWEEP_EVERY_MS,
+    keepMs: config.NOTIFY_KEEP_DAYS * 24 * hourMs,
   });
   lifecycle.onStop("notify", () => notify.stop());
   const api = await createNotifyApi({ notify, logger, tracing, access: apiAccessOf(config), version });
