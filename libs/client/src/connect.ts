@@ -9,6 +9,7 @@ import { createMessageIds } from "./message-id.ts";
 import { createMyRooms, type MyRooms } from "./my-rooms.ts";
 import { createOutbox } from "./outbox.ts";
 import type { OutboxStorage } from "./outbox-storage.ts";
+import { createPresence, type Presence } from "./presence.ts";
 import { createRoom, type Room, type RoomCore } from "./room.ts";
 import { createSharedConnection } from "./shared-connection.ts";
 import { canShare } from "./tab-channel.ts";
@@ -69,6 +70,8 @@ export interface Parley extends Store<ConnectionSnapshot> {
   room(name: string): Room;
   /** The rooms this user is a member of, with what is unread. */
   readonly rooms: MyRooms;
+  /** Who is here; how far it hears is the option `presence`. */
+  readonly presence: Presence;
   /**
    * Sends any client event of the protocol and answers its reply's data. It is repeated after a reconnection or a
    * retryable refusal, for 30 s unless `timeoutMs` says otherwise; not with `retry: false`. Rejects with ParleyError.
@@ -127,6 +130,7 @@ export function connect(options: ConnectOptions): Parley {
     else sent.catch(() => {});
   });
   const myRooms = createMyRooms(connection);
+  const { presence, receive: receivePresence } = createPresence(connection);
   const parts = { connection, outbox, myRooms, messageId: createMessageIds(), keep: options.keep ?? 2_000 };
   const store = createStore(connection.snapshot);
   const events = createEmitter<ParleyEvents>();
@@ -149,6 +153,7 @@ export function connect(options: ConnectOptions): Parley {
   });
   connection.on("event", (frame) => {
     myRooms.receive(frame);
+    receivePresence(frame);
     // Another tab may be in a room that this one never named: it is counted here as well.
     const core = frame.event === "message" ? coreOf(frame.room!) : cores.get(frame.room ?? "");
     core?.receive(frame);
@@ -170,6 +175,7 @@ export function connect(options: ConnectOptions): Parley {
     ready: async () => void (await connection.ready()),
     room: (name) => coreOf(name).room,
     rooms: { subscribe: myRooms.subscribe, snapshot: myRooms.snapshot, get: myRooms.get },
+    presence,
     open: connection.open,
     call: connection.call,
     emit: (to, event, data) => connection.call("Emit", { ...to, event, data }, { retry: false }),

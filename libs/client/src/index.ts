@@ -1,5 +1,6 @@
 export type {
   Entry,
+  PresentUser,
   RoomSummary,
   Sender,
   ServerEvent,
@@ -21,6 +22,7 @@ export type { TokenStorage } from "./guest-token.ts";
 export type { MyRooms } from "./my-rooms.ts";
 export { indexedDbOutbox, type OutboxItem, type OutboxStorage } from "./outbox-storage.ts";
 export type { Content, PendingMessage } from "./pending.ts";
+export type { Presence, PresenceSnapshot } from "./presence.ts";
 export type { Room, RoomEvents, RoomSnapshot, RoomState } from "./room.ts";
 export type { JoinOptions } from "./room-log.ts";
 export type { RoomTimer, TimerDuration, TimerEvents, TimerSettings, TimerSnapshot } from "./timer.ts";

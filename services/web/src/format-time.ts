@@ -21,6 +21,18 @@ export function formatDay(iso: string, now: Date = new Date()): string {
   return days > 1 && days < 7 ? weekday.format(at) : date.format(at);
 }
 
+const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+/** "5 minutes ago", "yesterday". */
+export function formatAgo(iso: string, nowMs: number): string {
+  const minutes = Math.round((Date.parse(iso) - nowMs) / 60_000);
+  if (minutes > -1) return "just now";
+  if (minutes > -60) return ago.format(minutes, "minute");
+  return minutes > -24 * 60
+    ? ago.format(Math.round(minutes / 60), "hour")
+    : ago.format(Math.round(minutes / 1_440), "day");
+}
+
 /** As short as a list of rooms needs it. */
 export function formatBrief(iso: string, now: Date = new Date()): string {
   const at = new Date(iso);

@@ -12,6 +12,7 @@ export function connectAs(name: string): Parley {
   url.protocol = url.protocol.replace("http", "ws");
   return connect({
     ...{ url: url.href, guest: { name }, storage: localStorage, storageKey: tokenKey },
+    presence: "all",
     outbox: indexedDbOutbox(),
   });
 }

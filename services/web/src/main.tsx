@@ -5,6 +5,7 @@ import { restoreTheme } from "./theme.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/sidebar.css";
+import "./styles/people.css";
 import "./styles/room.css";
 import "./styles/message.css";
 import "./styles/timer.css";

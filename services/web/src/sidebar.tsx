@@ -4,8 +4,11 @@ import { Avatar } from "./avatar.tsx";
 import { formatBrief } from "./format-time.ts";
 import { signOut } from "./guest.ts";
 import { Icon } from "./icon.tsx";
+import { Inbox } from "./inbox.tsx";
 import { NewRoom } from "./new-room.tsx";
+import { People } from "./people.tsx";
 import { roomLink } from "./route.ts";
+import { StatusSelect } from "./status-select.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
 export function Sidebar({ open }: { open: string | null }) {
@@ -26,6 +29,8 @@ export function Sidebar({ open }: { open: string | null }) {
           ))}
         </ul>
       </nav>
+      <Inbox />
+      <People />
       <WhoAmI />
     </aside>
   );
@@ -81,6 +86,7 @@ function WhoAmI() {
             : state}
         </small>
       </div>
+      <StatusSelect />
       <button
         type="button"
         className="icon-button"
