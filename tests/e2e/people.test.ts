@@ -24,7 +24,7 @@ test("[P3] the page's people list and inbox change without a reload: green, busy
 
   // A second tab of the same person is a second device, and no second person.
   const second = await grace.context().newPage();
-  await second.goto(stack.httpUrl(1));
+  await second.goto(stack.httpUrl(2));
   await second.locator(".person", { hasText: "Grace" }).getByText("2 devices").waitFor();
   assert.equal(await row.count(), 1);
   await second.close();
