@@ -22,12 +22,11 @@ test("[P3] the page's people list and inbox change without a reload: green, busy
   await grace.getByLabel("My status").selectOption("online");
   await dot("online").waitFor();
 
-  // A second tab of the same person is a second device, and no second person.
-  const second = await grace.context().newPage();
-  await second.goto(stack.httpUrl(2));
-  await second.locator(".person", { hasText: "Grace" }).getByText("2 devices").waitFor();
+  // The same person elsewhere is a second device, and no second person.
+  const elsewhere = await openPage(browser, stack.httpUrl(2), { storageState: await grace.context().storageState() });
+  await elsewhere.locator(".person", { hasText: "Grace" }).getByText("2 devices").waitFor();
   assert.equal(await row.count(), 1);
-  await second.close();
+  await elsewhere.close();
 
   const api = (path: string, body?: unknown) =>
     fetch(`${stack.internalUrl("presence", 1)}${path}`, {
