@@ -8,7 +8,8 @@ import { type Bus, subjects } from "@parley/bus";
 import { unknownSession } from "./fallback-session.ts";
 import { errorJson, type Outlet } from "./outlet.ts";
 
-export type FallbackCall = { session: string; key: string } & (
+/** A call whose key was found right. */
+export type FallbackCall = { session: string } & (
   | { op: "poll" | "stream"; after: number }
   | { op: "send"; body: string }
   | { op: "end" }

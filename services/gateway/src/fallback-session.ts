@@ -1,7 +1,6 @@
 /**
  * A session that outlives its requests: what it is to hear waits in a buffer, numbered, until a poll or a stream takes it.
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { type CloseReason, closeCodes } from "@parley/protocol";
 import { eventFrame } from "./frames.ts";
 import type { HubRoom } from "./hub.ts";
@@ -11,8 +10,6 @@ import { type Link, newSession, type Session, type SessionEvents } from "./sessi
 
 export interface FallbackSession {
   readonly session: Session;
-  /** Of the key that every call shows. */
-  readonly keyDigest: Buffer;
   /** Answers with what came after frame `after`, or when something does, or empty after a while. */
   poll(after: number, outlet: Outlet): void;
   /** Sends what came after frame `after`, and goes on. */
@@ -29,7 +26,6 @@ export interface FallbackSession {
 
 export interface FallbackSessionOptions extends Pick<SessionEvents, "opened" | "closed"> {
   id: string;
-  keyDigest: Buffer;
   hello: string;
   eventsBurst: number;
   /** Most bytes that wait for a client; what is older gives way. */
@@ -55,11 +51,6 @@ const stuckMs = 20_000;
 /** About how much of it is sent at once. */
 const pieceChars = 64 * 1024;
 const pollChars = 256 * 1024;
-
-export const newFallbackKey = (): string => randomBytes(32).toString("base64url");
-/** Digests are of one length, so that keys can be compared in constant time. */
-export const digestOf = (key: string): Buffer => createHash("sha256").update(key).digest();
-export const isKeyOf = (keyDigest: Buffer, key: string): boolean => timingSafeEqual(digestOf(key), keyDigest);
 
 export const unknownSession = errorJson(
   "unauthorized",
@@ -219,7 +210,6 @@ export function createFallbackSession(options: FallbackSessionOptions): Fallback
 
   return {
     session,
-    keyDigest: options.keyDigest,
     poll: (after, outlet) => attach("poll", after, outlet),
     stream: (after, outlet) => attach("stream", after, outlet),
     isGone: () => state === "gone",

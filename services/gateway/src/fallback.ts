@@ -3,14 +3,12 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { randomBytes } from "node:crypto";
 import type { Bus } from "@parley/bus";
 import { type Decoded, decodeClientEvent, decodeClientValue, limits } from "@parley/protocol";
+import type { FallbackKeys } from "./fallback-keys.ts";
 import { createFallbackRelay, type FallbackCall } from "./fallback-relay.ts";
 import {
   createFallbackSession,
-  digestOf,
   type FallbackSession,
   type FallbackSessionOptions,
-  isKeyOf,
-  newFallbackKey,
   unknownSession,
 } from "./fallback-session.ts";
 import type { Origins } from "./origins.ts";
@@ -24,6 +22,7 @@ export interface FallbackOptions extends SessionEvents, Pick<FallbackSessionOpti
   bus: Bus;
   node: string;
   origins: Origins;
+  keys: FallbackKeys;
   listeners: RoomListeners;
   publish: FallbackSessionOptions["publish"];
   hello: (session: string) => string;
@@ -40,15 +39,13 @@ export interface Fallback {
 const maxBodyBytes = 512 * 1024;
 const maxFramesPerSend = 32;
 const checkEveryMs = 500;
-const nobodysKey = digestOf(newFallbackKey());
 
 export function createFallback(options: FallbackOptions): Fallback {
-  const { app, node, origins, listeners } = options;
+  const { app, node, origins, keys, listeners } = options;
   const sessions = new Map<string, FallbackSession>();
 
   const open = (): { session: string; key: string } => {
     const id = `${node}.${randomBytes(12).toString("base64url")}`;
-    const key = newFallbackKey();
     const session = createFallbackSession({
       opened: options.opened,
       closed: options.closed,
@@ -58,19 +55,16 @@ export function createFallback(options: FallbackOptions): Fallback {
       listen: listeners.add,
       unlisten: listeners.remove,
       hello: options.hello(id),
-      keyDigest: digestOf(key),
       id,
     });
     sessions.set(id, session);
-    return { session: id, key };
+    return { session: id, key: keys.keyOf(id) };
   };
 
   /** A call on a session of this node. */
   const carryOut = (call: FallbackCall, outlet: Outlet) => {
     const found = sessions.get(call.session);
-    // Compared also where there is no session, so that the time tells nothing.
-    const isKey = isKeyOf(found?.keyDigest ?? nobodysKey, call.key);
-    if (!found || !isKey || found.isGone()) return outlet.answer(401, unknownSession);
+    if (!found || found.isGone()) return outlet.answer(401, unknownSession);
     found.heard();
     switch (call.op) {
       case "poll":
@@ -138,24 +132,24 @@ export function createFallback(options: FallbackOptions): Fallback {
     answerJson(response, 503, errorJson("unavailable", refusal.error), [...headers, retryAfter]);
   };
 
-  /** A call on a session: its name, its key, and where its answer goes. */
-  const withCall = (
-    carry: (session: string, key: string, outlet: Outlet, response: HttpResponse, request: HttpRequest) => void,
-  ) => {
+  /** A call on a session that showed the session's key, and where its answer goes. */
+  const withCall = (carry: (session: string, outlet: Outlet, response: HttpResponse, request: HttpRequest) => void) => {
     return (response: HttpResponse, request: HttpRequest) => {
       const headers = cors(response, request);
       if (!headers) return;
       const outlet = createHttpOutlet(response, headers);
-      carry(request.getParameter(0) ?? "", bearer(request), outlet, response, request);
+      const session = request.getParameter(0) ?? "";
+      if (keys.isKeyOf(session, bearer(request))) carry(session, outlet, response, request);
+      else outlet.answer(401, unknownSession);
     };
   };
 
   const listen = (op: "poll" | "stream") =>
-    withCall((session, key, outlet, _response, request) => {
+    withCall((session, outlet, _response, request) => {
       const after = readAfter((op === "stream" && request.getHeader("last-event-id")) || request.getQuery("after"));
       if (after === null)
         return outlet.answer(400, errorJson("bad_request", "after must be the id of a frame, or 0 for the first"));
-      dispatch({ op, session, key, after }, outlet);
+      dispatch({ op, session, after }, outlet);
     });
 
   app.post("/fallback", begin);
@@ -163,16 +157,16 @@ export function createFallback(options: FallbackOptions): Fallback {
   app.get("/fallback/:session/poll", listen("poll"));
   app.post(
     "/fallback/:session/send",
-    withCall((session, key, outlet, response) =>
+    withCall((session, outlet, response) =>
       readBody(response, maxBodyBytes, (body) => {
-        if (body !== null) return dispatch({ op: "send", session, key, body }, outlet);
+        if (body !== null) return dispatch({ op: "send", session, body }, outlet);
         outlet.answer(413, errorJson("too_large", `The body must be UTF-8 and have ${maxBodyBytes} bytes at most`));
       }),
     ),
   );
   app.del(
     "/fallback/:session",
-    withCall((session, key, outlet) => dispatch({ op: "end", session, key }, outlet)),
+    withCall((session, outlet) => dispatch({ op: "end", session }, outlet)),
   );
   app.options("/fallback", preflight);
   app.options("/fallback/*", preflight);

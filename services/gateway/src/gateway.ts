@@ -31,6 +31,7 @@ import type { Authenticate } from "./authenticate.ts";
 import type { ClientAddresses } from "./client-address.ts";
 import { closeWhenAnswered, sendAway } from "./drain.ts";
 import { createFallback } from "./fallback.ts";
+import type { FallbackKeys } from "./fallback-keys.ts";
 import { eventFrame } from "./frames.ts";
 import { addGatewayMetrics } from "./gateway-metrics.ts";
 import { createHub, type HubCounts, type HubRoom } from "./hub.ts";
@@ -63,6 +64,7 @@ export interface GatewayOptions {
   /** 0: any. */
   port: number;
   authenticate: Authenticate;
+  fallbackKeys: FallbackKeys;
   /** Origins whose pages may connect, besides this gateway's own; `*`: any. */
   allowedOrigins?: readonly string[];
   /** Whose timer Socket.IO clients speak to before they joined a room; "" for none. */
@@ -354,7 +356,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     refusal,
     onError,
   };
-  const fallback = createFallback({ ...ways, bus, node });
+  const fallback = createFallback({ ...ways, bus, node, keys: options.fallbackKeys });
   const socketIo = createSocketIo({ ...ways, lobby: options.lobby ?? "lobby", dropped: () => slowDropped++ });
   app.get("/healthz", (response) => plain(response, "200 OK", "ok\n"));
   app.get("/readyz", (response) =>

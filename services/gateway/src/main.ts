@@ -4,6 +4,7 @@ import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/
 import { createAuthenticate } from "./authenticate.ts";
 import { createClientAddresses } from "./client-address.ts";
 import { authenticateOptionsOf, limitsOf, readGatewayConfig, trustedProxiesOf } from "./config.ts";
+import { createFallbackKeys } from "./fallback-keys.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
 import { readOrigins } from "./origins.ts";
@@ -21,6 +22,7 @@ await runService(async (lifecycle) => {
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
+  const who = authenticateOptionsOf(config);
   const gateway = await startGateway({
     bus,
     logger,
@@ -28,7 +30,8 @@ await runService(async (lifecycle) => {
     node: newNodeId(config.INSTANCE),
     host: config.HOST,
     port: config.PORT,
-    authenticate: createAuthenticate(authenticateOptionsOf(config)),
+    authenticate: createAuthenticate(who),
+    fallbackKeys: createFallbackKeys(who.guestKeys),
     allowedOrigins: readOrigins(config.ALLOWED_ORIGINS),
     addresses: createClientAddresses(trustedProxiesOf(config)),
     lobby: config.LOBBY_ROOM,

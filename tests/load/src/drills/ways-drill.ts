@@ -26,6 +26,9 @@ interface Figures {
   kibEach: number;
 }
 
+/** Connections that only listen, to quiet rooms. */
+const idle = 300;
+
 export async function runWaysDrill(
   teardown: Teardown,
   options: WaysDrillOptions,
@@ -68,11 +71,11 @@ async function measureWay(teardown: Teardown, way: Way, options: WaysDrillOption
   const open = (i: number) => openWay(way, base, `room ${i % rooms}`, heard);
   const visitors: Visitor[] = [];
   teardown.after(async () => void (await Promise.all(visitors.map((visitor) => visitor.close()))));
-  // One first, so that the gateway has compiled what it takes.
-  visitors.push(await open(0));
+  for (let i = 0; i < rooms * members; i++) visitors.push(await open(i));
+  // Memory by those who come after: the first ones make the gateway compile and allocate what it takes.
   const bytesBefore = residentBytesOf(gateway);
-  for (let i = 1; i < rooms * members; i++) visitors.push(await open(i));
-  const kibEach = (residentBytesOf(gateway) - bytesBefore) / 1024 / (visitors.length - 1);
+  for (let i = 0; i < idle; i++) visitors.push(await openWay(way, base, `quiet room ${i % rooms}`, heard));
+  const kibEach = (residentBytesOf(gateway) - bytesBefore) / 1024 / idle;
 
   const pad = "x".repeat(textBytes);
   let sent = 0;
