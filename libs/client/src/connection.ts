@@ -1,13 +1,7 @@
-import {
-  closeCodes,
-  type HelloData,
-  mayReconnect,
-  type RegisterData,
-  type ServerEvent,
-  type User,
-} from "@parley/protocol";
+import { type HelloData, mayReconnect, type RegisterData, type ServerEvent, type User } from "@parley/protocol";
 import { backoffMs, resetAfterMs } from "./backoff.ts";
 import { type CallOptions, createCalls, replyTimeoutMs } from "./call.ts";
+import { ownCloseCodes } from "./close-codes.ts";
 import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { createEmitter, type Unsubscribe } from "./emitter.ts";
 import { ParleyError } from "./errors.ts";
@@ -157,7 +151,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
           if (Date.now() - currentSinceMs >= resetAfterMs) tries = 0;
           events.emit("offline", { code });
         } else return;
-        if (code === closeCodes.tokenEnded.code) credentials.ended();
+        if (code === ownCloseCodes.tokenEnded) credentials.ended();
         if (mayReconnect(code)) retry(code);
         else end(leaving ? null : new ParleyError("closed", reason || `The server closed the connection (${code})`));
       },
@@ -223,7 +217,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
       upgradeTimer = setTimeout(upgrade, transports.upgradeAfterMs());
       return;
     }
-    const leastMs = code === closeCodes.tooMany.code ? 10_000 : 0;
+    const leastMs = code === ownCloseCodes.tooMany ? 10_000 : 0;
     const atMs = Math.max(Date.now() + Math.max(leastMs, backoffMs(tries++, Math.random())), notBeforeMs);
     clearTimeout(retryTimer);
     retryTimer = setTimeout(() => open(), atMs - Date.now());

@@ -1,4 +1,5 @@
-import { closeCodes, type HelloData, type Reply, type ServerEvent } from "@parley/protocol";
+import type { HelloData, Reply, ServerEvent } from "@parley/protocol";
+import { ownCloseCodes } from "./close-codes.ts";
 import { ParleyError } from "./errors.ts";
 import type { OpenWire } from "./wire.ts";
 
@@ -71,7 +72,7 @@ export function openLink(openWire: OpenWire, hooks: LinkHooks): Link {
       if (error.code !== "timeout" || ended) return;
       // The answer may be here, unread: a page that was frozen runs its timers first.
       if (Date.now() - dueMs > sleptMs) probe(replyMs);
-      else close(closeCodes.silent.code, closeCodes.silent.reason);
+      else close(ownCloseCodes.silent, "nothing heard in time");
     });
   }
 

@@ -1,9 +1,9 @@
-import { limits, type Sender } from "@parley/protocol";
+import { type Sender, typingMs } from "@parley/protocol";
 
 /** How often "still typing" is said again. */
-const renewMs = limits.typingMs / 2;
+const renewMs = typingMs / 2;
 
-/** Who is typing in a room, each until they stop, send, or are not heard of for `limits.typingMs`. */
+/** Who is typing in a room, each until they stop, send, or are not heard of for `typingMs`. */
 export function createTyping(changed: () => void) {
   const typists = new Map<string, { sender: Sender; timer: ReturnType<typeof setTimeout> }>();
   let saidAtMs = 0;
@@ -19,7 +19,7 @@ export function createTyping(changed: () => void) {
       const known = typists.get(sender.id);
       if (!typing) return stop(sender.id);
       clearTimeout(known?.timer);
-      typists.set(sender.id, { sender, timer: setTimeout(stop, limits.typingMs, sender.id) });
+      typists.set(sender.id, { sender, timer: setTimeout(stop, typingMs, sender.id) });
       if (!known) changed();
     },
     stop,

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { closeCodes } from "@parley/protocol";
 import fc from "fast-check";
 import { backoffMs } from "../src/backoff.ts";
+import { ownCloseCodes } from "../src/close-codes.ts";
 import { createMessageIds } from "../src/message-id.ts";
 import { orderEntries } from "../src/order.ts";
 import { createTimeline } from "../src/timeline.ts";
@@ -105,4 +107,9 @@ test("clientMessageIds ascend, are unique and printable, whatever the clock does
       assert.ok(ids.every((id) => /^[0-9a-z]{17}$/.test(id)));
     }),
   );
+});
+
+test("the close codes the SDK knows are the protocol's", () => {
+  for (const [name, code] of Object.entries(ownCloseCodes))
+    assert.equal(code, closeCodes[name as keyof typeof ownCloseCodes].code);
 });

@@ -1,3 +1,6 @@
+/** Typing ends by itself after this. */
+export const typingMs = 6_000;
+
 const values = {
   frameBytes: 64 * 1024,
   textBytes: 16 * 1024,
@@ -38,7 +41,7 @@ const values = {
   idleTimeoutMs: 30_000,
   /** No Heartbeat for so long makes a user away. */
   awayAfterMs: 60_000,
-  typingMs: 6_000,
+  typingMs,
 };
 
 export type LimitName = keyof typeof values;

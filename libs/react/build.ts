@@ -1,0 +1,22 @@
+// What is published: one ESM file beside React and the SDK, and its types. `node build.ts [folder]`.
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { rolldown } from "rolldown";
+
+const here = import.meta.dirname;
+const outDir = resolve(process.argv[2] ?? join(here, "dist"));
+rmSync(outDir, { recursive: true, force: true });
+
+const bundle = await rolldown({ input: join(here, "src/index.ts"), external: ["react", "@parley/client"] });
+await bundle.write({ file: join(outDir, "index.js"), format: "esm", minify: true });
+await bundle.close();
+
+const types = join(outDir, "types");
+const checkout = resolve(here, "../..");
+const project = join(here, "tsconfig.build.json");
+execFileSync(join(checkout, "node_modules/.bin/tsc"), ["-p", project, "--outDir", types], { stdio: "inherit" });
+for (const name of globSync("**/*.d.ts", { cwd: types })) {
+  const file = join(types, name);
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/(["']\.{1,2}\/[^"']*)\.ts(["'])/g, "$1.js$2"));
+}
