@@ -22,8 +22,8 @@ export interface TestProvider {
   calls: ProviderCall[];
   /** Ids of the SMS taken, one for each time. */
   taken: string[];
-  /** From now on; `accept` in the beginning. */
-  behave(how: (call: ProviderCall) => Behaviour): void;
+  /** From now on; `accept` in the beginning. `callMs`: how long it takes to answer. */
+  behave(how: (call: ProviderCall) => Behaviour, callMs?: number): void;
   close(): Promise<void>;
 }
 
@@ -31,6 +31,7 @@ export async function startTestProvider(teardown: Teardown): Promise<TestProvide
   const calls: ProviderCall[] = [];
   const taken: string[] = [];
   let how: (call: ProviderCall) => Behaviour = () => "accept";
+  let answerMs = 0;
 
   const take = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
@@ -45,6 +46,7 @@ export async function startTestProvider(teardown: Teardown): Promise<TestProvide
     if (typeof behaviour === "number") return response.writeHead(behaviour).end("not today");
     if (behaviour === "hang") return;
     taken.push(call.id);
+    if (answerMs > 0) await new Promise((resolve) => setTimeout(resolve, answerMs));
     if (behaviour === "accept") response.writeHead(201).end(JSON.stringify({ id: `p-${call.id}` }));
   };
   const server = createServer((request, response) => void take(request, response).catch(() => {}));
@@ -62,8 +64,9 @@ export async function startTestProvider(teardown: Teardown): Promise<TestProvide
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/sms`,
     calls,
     taken,
-    behave: (next) => {
+    behave: (next, callMs = 0) => {
       how = next;
+      answerMs = callMs;
     },
     close,
   };

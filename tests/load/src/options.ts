@@ -6,7 +6,7 @@ import { stampBytes } from "./send-frame.ts";
 
 export const loads = ["fanout", "send", "idle", "all"] as const;
 /** What goes wrong on purpose, on a stack of the run's own. */
-export const drills = ["restart", "kill", "slow", "ways"] as const;
+export const drills = ["restart", "kill", "slow", "sms", "ways"] as const;
 export const scenarios = [...loads, ...drills] as const;
 export type ScenarioName = (typeof scenarios)[number];
 export type LoadName = (typeof loads)[number];
@@ -58,6 +58,7 @@ Scenarios
 Drills, each on a stack of its own; a promise that is broken makes the run fail
   restart  every process replaced, one after another, under --conns clients [500] who talk
   kill     --conns clients [2000] on two gateways, one of which is killed
+  sms      messages at --rate [200] while the SMS provider hangs on 10,000 SMS, and while Redis is stopped
   ways     the same talk by WebSocket, Socket.IO, SSE and long poll: --rooms [20] × --members [10], --rate [10] in each
   slow     --members of a room [1000], of whom 50 stop reading; --rate [10] and --size [4000] of one sender
 
@@ -168,6 +169,8 @@ export function readOptions(args: string[]): Options | "help" {
   }
   const seconds = (name: OptionName, fallback: number, least: number): number =>
     1000 * number(name, fallback, least, 3600, false);
+  const rates: Partial<Record<ScenarioName, number>> = { slow: 10, ways: 10, sms: 200 };
+  const lengths: Partial<Record<ScenarioName, number>> = { slow: 30, sms: 20, all: 3 };
   const pinClient = number("pin-client", null, 0, 1023);
   const all = scenario === "all";
   if (isDrill(scenario) && (values.target !== undefined || values.pids !== undefined))
@@ -187,11 +190,11 @@ export function readOptions(args: string[]): Options | "help" {
     rooms: number("rooms", null, 1, 100_000),
     members: number("members", scenario === "ways" ? 10 : 1000, 1, 100_000),
     publishers: number("publishers", 1, 1, 10_000),
-    ratePerSecond: number("rate", scenario === "slow" || scenario === "ways" ? 10 : 20, 0.01, 1_000_000, false),
+    ratePerSecond: number("rate", rates[scenario] ?? 20, 0.01, 1_000_000, false),
     conns: number("conns", null, 1, 1_000_000),
     window: number("window", 10, 1, 10_000),
     textBytes: number("size", scenario === "slow" ? 4_000 : 100, stampBytes, 16_384),
-    measureMs: seconds("secs", scenario === "slow" ? 30 : all ? 3 : 5, 0.1),
+    measureMs: seconds("secs", lengths[scenario] ?? 5, 0.1),
     warmupMs: seconds("warmup", 1, 0),
     holdMs: seconds("hold", 3, 0),
     drainMs: seconds("drain", 3, 0),

@@ -4,6 +4,7 @@ import type { ScenarioReport } from "../report.ts";
 import { runKillDrill } from "./kill-drill.ts";
 import { runRestartDrill } from "./restart-drill.ts";
 import { runSlowDrill } from "./slow-drill.ts";
+import { runSmsDrill } from "./sms-drill.ts";
 import { runWaysDrill } from "./ways-drill.ts";
 
 /** Runs a drill with the command line's numbers, and against what docs/protocol.md and the issues promise. */
@@ -34,6 +35,8 @@ export function runDrill(
     }
     case "ways":
       return runWaysDrill(teardown, { rooms: rooms ?? 20, members, ratePerSecond, textBytes, measureMs }, progress);
+    case "sms":
+      return runSmsDrill(teardown, { sms: 10_000, ratePerSecond, measureMs, maxRatio: 1.2 }, progress);
     case "slow":
       return runSlowDrill(
         teardown,
