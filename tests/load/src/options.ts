@@ -6,7 +6,7 @@ import { stampBytes } from "./send-frame.ts";
 
 export const loads = ["fanout", "send", "idle", "all"] as const;
 /** What goes wrong on purpose, on a stack of the run's own. */
-export const drills = ["restart", "kill", "slow", "sms", "ways"] as const;
+export const drills = ["restart", "kill", "slow", "sms", "ways", "presence"] as const;
 export const scenarios = [...loads, ...drills] as const;
 export type ScenarioName = (typeof scenarios)[number];
 export type LoadName = (typeof loads)[number];
@@ -59,6 +59,7 @@ Drills, each on a stack of its own; a promise that is broken makes the run fail
   restart  every process replaced, one after another, under --conns clients [500] who talk
   kill     --conns clients [2000] on two gateways, one of which is killed
   sms      messages at --rate [200] while the SMS provider hangs on 10,000 SMS, and while Redis is stopped
+  presence --conns clients [2000] in --rooms [a hundredth of them] come, drop at once and return at once
   ways     the same talk by WebSocket, Socket.IO, SSE and long poll: --rooms [20] × --members [10], --rate [10] in each
   slow     --members of a room [1000], of whom 50 stop reading; --rate [10] and --size [4000] of one sender
 

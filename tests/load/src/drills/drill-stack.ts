@@ -13,8 +13,8 @@ export interface DrillStack extends TestStack {
   replace(service: string, instance: number): Promise<void>;
   /** Takes a gateway out of rotation and kills it. */
   killGateway(instance: number): void;
-  /** The worst of a gateway's event loop delay in the last whole window of 5 s, in ms. */
-  loopDelayMs(gateway: number): Promise<{ p99: number; max: number }>;
+  /** The worst of a process's event loop delay in the last whole window of 5 s, in ms; a gateway's unless told. */
+  loopDelayMs(instance: number, service?: string): Promise<{ p99: number; max: number }>;
 }
 
 export interface DrillStackOptions {
@@ -68,8 +68,8 @@ export async function startDrillStack(teardown: Teardown, options: DrillStackOpt
       inRotation.delete(instance);
       stack.kill9("gateway", instance);
     },
-    async loopDelayMs(gateway) {
-      const port = stack.row("gateway", gateway).ports.metrics;
+    async loopDelayMs(instance, service = "gateway") {
+      const port = stack.row(service, instance).ports.metrics;
       const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       const quantile = (name: string): number => {
         const line = text

@@ -2,6 +2,7 @@ import type { Teardown } from "../../../support/teardown.ts";
 import type { DrillName, Options } from "../options.ts";
 import type { ScenarioReport } from "../report.ts";
 import { runKillDrill } from "./kill-drill.ts";
+import { runPresenceDrill } from "./presence-drill.ts";
 import { runRestartDrill } from "./restart-drill.ts";
 import { runSlowDrill } from "./slow-drill.ts";
 import { runSmsDrill } from "./sms-drill.ts";
@@ -13,7 +14,7 @@ export function runDrill(
   options: Options & { scenario: DrillName },
   progress: (line: string) => void,
 ): Promise<ScenarioReport> {
-  const { conns, rooms, gateways, chatWorkers, members, ratePerSecond, textBytes, measureMs } = options;
+  const { conns, rooms, gateways, chatWorkers, members, ratePerSecond, textBytes, measureMs, inflight } = options;
   switch (options.scenario) {
     case "restart": {
       const clients = conns ?? 500;
@@ -30,6 +31,15 @@ export function runDrill(
       return runKillDrill(
         teardown,
         { ...talk, chatWorkers, maxBackMs: 30_000, maxLoopDelayMs: 200, watchMs: 12_000 },
+        progress,
+      );
+    }
+    case "presence": {
+      const clients = conns ?? 2_000;
+      const limits = { awayMs: 7_000, watchMs: 12_000, maxLoopDelayMs: 200, maxFrames: 150 };
+      return runPresenceDrill(
+        teardown,
+        { clients, rooms: rooms ?? Math.ceil(clients / 100), gateways, chatWorkers, inflight, ...limits },
         progress,
       );
     }
