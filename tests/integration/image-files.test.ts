@@ -107,9 +107,11 @@ test("assembling says what is wrong", async (t) => {
   await assert.rejects(run(process.execPath, [script]), /say which service/);
 });
 
-test("the Dockerfile has the versions that package.json pins", () => {
+test("the Dockerfiles have the versions that package.json pins", () => {
   const { config } = JSON.parse(readFileSync(join(checkoutDir, "package.json"), "utf8"));
-  const dockerfile = readFileSync(join(checkoutDir, "deploy/docker/Dockerfile"), "utf8");
-  assert.equal(/^ARG NODE=(.+)$/m.exec(dockerfile)?.[1], config.node);
-  assert.equal(/^ARG PNPM=(.+)$/m.exec(dockerfile)?.[1], config.pnpm);
+  for (const name of ["Dockerfile", "load.Dockerfile"]) {
+    const dockerfile = readFileSync(join(checkoutDir, "deploy/docker", name), "utf8");
+    assert.equal(/^ARG NODE=(.+)$/m.exec(dockerfile)?.[1], config.node, name);
+    assert.equal(/^ARG PNPM=(.+)$/m.exec(dockerfile)?.[1], config.pnpm, name);
+  }
 });

@@ -27,12 +27,44 @@ const foreignKinds = new Set(["ServiceMonitor", "PrometheusRule"]);
 const named = (manifests: Manifest[], kind: string) => manifests.filter((manifest) => manifest.kind === kind);
 const whole = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`;
 
-for (const overlay of ["dev", "production"]) {
-  describe(`k8s/overlays/${overlay}`, { skip: cannotRender }, () => {
+function checkSchemas(manifests: Manifest[]): void {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  for (const manifest of manifests) {
+    if (foreignKinds.has(manifest.kind)) continue;
+    const [group, version] = manifest.apiVersion.includes("/") ? manifest.apiVersion.split("/") : ["", "v1"];
+    const name = [manifest.kind.toLowerCase(), group?.split(".")[0], version].filter(Boolean).join("-");
+    const file = resolve(schemaDir, `${name}.json`);
+    assert.ok(existsSync(file), `${whole(manifest)}: a schema ${name}.json is kept for the test`);
+    const schema = JSON.parse(readFileSync(file, "utf8"));
+    const valid = ajv.getSchema(schema.$id) ?? ajv.compile(schema);
+    assert.ok(valid(manifest), `${whole(manifest)}: ${ajv.errorsText(valid.errors)}`);
+  }
+}
+
+/** The Pod Security Standard `restricted`, and nothing of the API server's in the pod. */
+function checkRestricted({ metadata, pod }: Workload): void {
+  const context = pod.securityContext ?? {};
+  assert.equal(context.runAsNonRoot, true, metadata.name);
+  assert.ok(Number(context.runAsUser) > 0, metadata.name);
+  assert.deepEqual(context.seccompProfile, { type: "RuntimeDefault" }, metadata.name);
+  assert.equal(pod.automountServiceAccountToken, false, `${metadata.name} has no token of the API server's`);
+  const forbidden = ["hostNetwork", "hostPID", "hostIPC", "hostUsers"].filter((key) => key in pod);
+  assert.deepEqual(forbidden, [], metadata.name);
+  for (const volume of pod.volumes ?? [])
+    assert.ok(volume.configMap || volume.secret || volume.emptyDir, `${metadata.name}: volume ${volume.name}`);
+  for (const { name, securityContext = {} } of [...pod.containers, ...(pod.initContainers ?? [])]) {
+    assert.equal(securityContext.allowPrivilegeEscalation, false, name);
+    assert.equal(securityContext.readOnlyRootFilesystem, true, name);
+    assert.deepEqual(securityContext.capabilities, { drop: ["ALL"] }, name);
+  }
+}
+
+for (const overlay of ["overlays/dev", "overlays/production"]) {
+  describe(`k8s/${overlay}`, { skip: cannotRender }, () => {
     const manifests = cannotRender ? [] : renderOverlay(overlay);
     const workloads = workloadsOf(manifests);
     const examples =
-      overlay === "production"
+      overlay === "overlays/production"
         ? parseManifests(readFileSync(resolve(k8sDir, "overlays/production/secrets.example.yaml"), "utf8"))
         : [];
     const workload = (name: string) => {
@@ -44,23 +76,7 @@ for (const overlay of ["dev", "production"]) {
       for (const each of workloads) for (const container of each.pod.containers) yield [each, container];
     };
 
-    test("each object is one that Kubernetes 1.34 takes", () => {
-      const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
-      const schemas = new Map(
-        readdirSync(schemaDir)
-          .filter((file) => file.endsWith(".json"))
-          .map((file) => [file, JSON.parse(readFileSync(resolve(schemaDir, file), "utf8"))]),
-      );
-      for (const manifest of manifests) {
-        if (foreignKinds.has(manifest.kind)) continue;
-        const [group, version] = manifest.apiVersion.includes("/") ? manifest.apiVersion.split("/") : ["", "v1"];
-        const file = [manifest.kind.toLowerCase(), group?.split(".")[0], version].filter(Boolean).join("-");
-        const schema = schemas.get(`${file}.json`);
-        assert.ok(schema, `${whole(manifest)}: a schema ${file}.json is kept for the test`);
-        const valid = ajv.validate(schema, manifest);
-        assert.ok(valid, `${whole(manifest)}: ${ajv.errorsText()}`);
-      }
-    });
+    test("each object is one that Kubernetes 1.34 takes", () => checkSchemas(manifests));
 
     test("a name is given once, and all is in the namespace", () => {
       const names = manifests.map(whole);
@@ -191,22 +207,7 @@ for (const overlay of ["dev", "production"]) {
     test("every pod meets the Pod Security Standard `restricted`", () => {
       const [namespace] = named(manifests, "Namespace");
       assert.equal(namespace?.metadata.labels?.["pod-security.kubernetes.io/enforce"], "restricted");
-      for (const { pod, metadata } of workloads) {
-        const context = pod.securityContext ?? {};
-        assert.equal(context.runAsNonRoot, true, metadata.name);
-        assert.ok(Number(context.runAsUser) > 0, metadata.name);
-        assert.deepEqual(context.seccompProfile, { type: "RuntimeDefault" }, metadata.name);
-        assert.equal(pod.automountServiceAccountToken, false, `${metadata.name} has no token of the API server's`);
-        const forbidden = ["hostNetwork", "hostPID", "hostIPC", "hostUsers"].filter((key) => key in pod);
-        assert.deepEqual(forbidden, [], metadata.name);
-        for (const volume of pod.volumes ?? [])
-          assert.ok(volume.configMap || volume.secret || volume.emptyDir, `${metadata.name}: volume ${volume.name}`);
-      }
-      for (const [{ metadata }, { securityContext = {} }] of eachContainer()) {
-        assert.equal(securityContext.allowPrivilegeEscalation, false, metadata.name);
-        assert.equal(securityContext.readOnlyRootFilesystem, true, metadata.name);
-        assert.deepEqual(securityContext.capabilities, { drop: ["ALL"] }, metadata.name);
-      }
+      workloads.forEach(checkRestricted);
       for (const account of named(manifests, "ServiceAccount"))
         assert.equal(account.automountServiceAccountToken, false, whole(account));
     });
@@ -231,3 +232,17 @@ for (const overlay of ["dev", "production"]) {
     });
   });
 }
+
+describe("k8s/load-test", { skip: cannotRender }, () => {
+  test("a Job that Kubernetes takes, in a pod that may as little as the others", () => {
+    const manifests = renderOverlay("load-test");
+    checkSchemas(manifests);
+    const [job] = workloadsOf(manifests);
+    assert.ok(job);
+    checkRestricted(job);
+    assert.deepEqual(
+      [...job.pod.containers, ...(job.pod.initContainers ?? [])].map(({ image }) => image),
+      ["parley/load:dev", "parley/load:dev"],
+    );
+  });
+});

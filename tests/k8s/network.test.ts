@@ -62,7 +62,7 @@ const wanted: Record<string, [from: string[], to: string[], what: string][]> = {
 for (const overlay of ["dev", "production"] as const) {
   describe(`k8s/overlays/${overlay}`, { skip: cannotRender }, () => {
     test("what may speak to what, and nothing else", () => {
-      const manifests = renderOverlay(overlay);
+      const manifests = renderOverlay(`overlays/${overlay}`);
       const policies = manifests.filter(({ kind }) => kind === "NetworkPolicy");
       const pods = workloadsOf(manifests).map(({ metadata, pod, podLabels }): Party => {
         const ports = pod.containers.flatMap(({ ports = [] }) => ports.map((port) => [port.name, port.containerPort]));

@@ -11,7 +11,7 @@ const repository = resolve(import.meta.dirname, "../..");
 
 for (const overlay of ["dev", "production"]) {
   describe(`k8s/overlays/${overlay}`, { skip: cannotRender }, () => {
-    const manifests = cannotRender ? [] : renderOverlay(overlay);
+    const manifests = cannotRender ? [] : renderOverlay(`overlays/${overlay}`);
     if (overlay === "production")
       manifests.push(
         ...parseManifests(readFileSync(resolve(k8sDir, "overlays/production/secrets.example.yaml"), "utf8")),

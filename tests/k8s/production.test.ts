@@ -54,7 +54,7 @@ test("production's environment runs the system: a message passes, an SMS is sent
     await startRedisWithPassword(t, "redis-secret"),
     await startTwilioDouble(t),
   ];
-  const rendered = renderOverlay("production");
+  const rendered = renderOverlay("overlays/production");
   const examples = parseManifests(readFileSync(resolve(k8sDir, "overlays/production/secrets.example.yaml"), "utf8"));
   const manifests = [
     ...rendered,

@@ -35,6 +35,7 @@ export interface Probe {
 
 export interface PodSpec {
   containers: Container[];
+  initContainers?: Container[];
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
   priorityClassName?: string;
@@ -84,10 +85,11 @@ const parse = (text: string): Manifest[] =>
     return document.toJS() as Manifest;
   });
 
+/** `name`: the kustomization's folder in k8s/. */
 export function renderOverlay(name: string): Manifest[] {
   if (!renderer) throw new Error("kubectl or kustomize must be on the PATH in CI");
   const [command, args] = renderer;
-  const text = execFileSync(command, [...args, resolve(k8sDir, "overlays", name)], { encoding: "utf8" });
+  const text = execFileSync(command, [...args, resolve(k8sDir, name)], { encoding: "utf8" });
   return parse(text);
 }
 
