@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startTestStack, type TestStack } from "../support/start-stack.ts";
+import { startTestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { pauseOutsideTransaction } from "./pause-outside-transaction.ts";
 import { startTraffic } from "./traffic.ts";
 
 const pauseMs = 6_000;
@@ -19,7 +18,7 @@ test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on wher
   const heard = () => traffic.rooms.map((room) => traffic.readers[0]!.heard(room).length);
   await waitFor("every room to be in use", () => heard().every((length) => length >= 3));
 
-  await pauseOutsideTransaction(stack);
+  await pauseOutsideTransaction(stack, "chat", 1);
   const pausedAt = performance.now();
   const before = heard();
   const allGoOn = waitFor("all rooms to go on", () => heard().every((length, i) => length >= before[i]! + 3), {
@@ -32,23 +31,3 @@ test("[R1] [R2] [R3] [R5] a chat worker that stops for 6 s and then goes on wher
   t.diagnostic(`all rooms went on after ${Math.round(wentOnAfterMs)} ms, ${traffic.refusals()} refusals`);
   assert.ok(wentOnAfterMs < goesOnWithinMs, `all rooms went on only after ${Math.round(wentOnAfterMs)} ms`);
 });
-
-/** Stopped amid a transaction, a worker holds SQLite's one write lock until it goes on, and nobody can write meanwhile. */
-async function pauseOutsideTransaction(stack: TestStack): Promise<void> {
-  const store = new DatabaseSync(join(stack.stateDir, "data/parley.db"), { timeout: 500 });
-  const isFree = () => {
-    try {
-      store.exec("BEGIN IMMEDIATE; ROLLBACK");
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  const paused = () => {
-    stack.pause("chat", 1);
-    if (isFree()) return true;
-    stack.resume("chat", 1);
-    return false;
-  };
-  await waitFor("a pause that leaves the store's write lock free", paused).finally(() => store.close());
-}
