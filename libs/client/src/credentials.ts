@@ -74,8 +74,8 @@ export function createCredentials(
     },
     /** It was accepted. */
     accepted(claim: { token?: string }, data: RegisterData) {
-      if (data.token) guestToken.set(data.token);
-      else if (claim.token) renewLater(claim.token);
+      if (token && claim.token) renewLater(claim.token);
+      else if (data.token) guestToken.set(data.token);
     },
     /** It was refused; answers whether it can go otherwise the next time. */
     refused(error: ParleyError): boolean {
