@@ -149,6 +149,8 @@ export async function soak(
     },
   );
   const stored = heads.reduce((sum, head) => sum + head, 0);
+  // What was heard need not be acknowledged yet: an answer that a cut took is asked for again.
+  await waitFor("every acknowledgement", () => sent >= stored, { timeoutMs: 60_000 }).catch(() => {});
   if (stored !== sent) faults.push(`${sent} were acknowledged and ${stored} stored`);
   return { samples, sent, cuts, faults };
 }
