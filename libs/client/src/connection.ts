@@ -156,7 +156,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
         else end(leaving ? null : new ParleyError("closed", reason || `The server closed the connection (${code})`));
       },
     });
-    const giveUp = () => link.close(4000, "gave up waiting");
+    const giveUp = () => link.close(4000);
     let timer = setTimeout(giveUp, others.length > 0 ? greetingMs : connectTimeoutMs);
     next = link;
 
@@ -178,7 +178,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
   /** A registration failed: whether that is the end depends on what can be different the next time. */
   function refused(link: Link, error: ParleyError) {
     if (error.code === "disconnected" || link !== next) return;
-    if (credentials.refused(error)) link.close(4000, "registration failed");
+    if (credentials.refused(error)) link.close(4000);
     else end(error);
   }
 
@@ -205,7 +205,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
 
   /** Lets the old link bring the answers that are under way. */
   function retire(link: Link, untilMs = Date.now() + retireMs) {
-    if (link.waiting === 0 || Date.now() >= untilMs) link.close(1000, "moved");
+    if (link.waiting === 0 || Date.now() >= untilMs) link.close(1000);
     else setTimeout(retire, 50, link, untilMs);
   }
 
@@ -243,7 +243,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
     credentials.stop();
     stopWatching();
     update({ state: "closed", error, nextTryAtMs: null });
-    for (const link of [next, current]) link?.close(1000, "closed");
+    for (const link of [next, current]) link?.close(1000);
     next = current = null;
   }
 
@@ -257,7 +257,7 @@ export function createConnection(options: ConnectionOptions, rooms: { resume(): 
 
   function request<Data>(event: string, requestData: unknown, timeoutMs = replyTimeoutMs): Promise<Data> {
     if (current) return current.request<Data>(event, requestData, timeoutMs);
-    return Promise.reject(new ParleyError("disconnected", "Not connected", true));
+    return Promise.reject(ParleyError.disconnected());
   }
 
   const isOnline = () => current !== null;

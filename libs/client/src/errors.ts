@@ -20,6 +20,9 @@ export class ParleyError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
+  /** There is no connection, or it ended before the answer came. */
+  static disconnected = (): ParleyError => new ParleyError("disconnected", "Not connected", true);
+
   static of({ code = "internal", error, retryable, retryAfterMs }: Partial<Reply>): ParleyError {
     return new ParleyError(code, error ?? code, retryable, retryAfterMs);
   }

@@ -36,7 +36,7 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
   let failures = 0;
   let queue: string[] = [];
 
-  function end(code: number, reason: string) {
+  function end(code: number, reason = "") {
     if (over) return;
     over = true;
     aborted.abort();
@@ -54,7 +54,7 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
   /** Ends it when the answer says that it has no future. */
   function isGood(response: Response): boolean {
     if (response.ok) return true;
-    if (response.status < 500) end(1006, `the gateway answered ${response.status}`);
+    if (response.status < 500) end(1006);
     return false;
   }
 
@@ -63,7 +63,7 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
     if (over || (id <= last && id > 0)) return;
     last = Math.max(last, id);
     failures = 0;
-    if (frame.event === "resume_required") end(4002, "more came than the gateway holds back");
+    if (frame.event === "resume_required") end(4002);
     else if (frame.event !== "Closed") hooks.onFrame(frame);
     else end((frame.data as { code: number }).code, (frame.data as { reason: string }).reason);
   }
@@ -73,7 +73,7 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
     const response = await ask(`/${session}/poll?after=${last}`, {}, AbortSignal.any([aborted.signal, limit]));
     if (!isGood(response)) return false;
     const { frames, code } = (await response.json()) as Page;
-    if (code === "resume_required") end(4002, code);
+    if (code === "resume_required") end(4002);
     for (const { id, frame } of frames) take(id, frame);
     return true;
   }
@@ -98,14 +98,14 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
 
   async function run() {
     const begun = await ask("", { method: "POST" });
-    if (!begun.ok) return end(1006, `the gateway answered ${begun.status}`);
+    if (!begun.ok) return end(1006);
     ({ session, key } = (await begun.json()) as { session: string; key: string });
     void flush();
     while (!over) {
       // A proxy may end a request whenever it likes: the gateway keeps what came meanwhile.
       const went = await (kind === "sse" ? stream() : poll()).catch(() => false);
       if (over || (went && failures === 0)) continue;
-      if (++failures > maxFailures) end(1006, "the gateway does not answer");
+      if (++failures > maxFailures) end(1006);
       else await pause(failures * 300);
     }
   }
@@ -122,12 +122,12 @@ export function openFallback(kind: "sse" | "poll", url: string, hooks: WireHooks
       const body = `[${queue.splice(0, count).join()}]`;
       const response = await ask(`/${session}/send`, { method: "POST", body });
       // Whether frames of a failed `send` arrived is not known: a new connection asks again for what may be asked twice.
-      if (!response.ok) end(response.status === 400 || response.status === 413 ? 1009 : 1006, "could not send");
+      if (!response.ok) end(response.status === 400 || response.status === 413 ? 1009 : 1006);
     }
     sending = false;
   }
 
-  const failed = () => end(1006, "could not connect");
+  const failed = () => end(1006);
   run().catch(failed);
 
   return {

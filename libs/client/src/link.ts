@@ -12,7 +12,7 @@ export interface Link {
   /** Looks whether the other side is there; ends the link when no answer comes. */
   probe(replyMs?: number): void;
   /** Ends it. `onClose` follows at once and not when the other side agrees, which a dead peer never does. */
-  close(code: number, reason: string): void;
+  close(code: number): void;
 }
 
 export interface LinkHooks {
@@ -36,14 +36,14 @@ export function openLink(openWire: OpenWire, hooks: LinkHooks): Link {
     if (ended) return;
     ended = true;
     clearInterval(heartbeat);
-    const error = new ParleyError("disconnected", "The connection ended before the answer came", true);
+    const error = ParleyError.disconnected();
     for (const settle of [...replies.values()]) settle(error);
     hooks.onClose(code, reason);
   }
 
-  function close(code: number, reason: string) {
-    wire.close(code, reason);
-    end(code, reason);
+  function close(code: number) {
+    wire.close(code);
+    end(code, "");
   }
 
   function request<Data>(event: string, requestData: unknown, timeoutMs: number): Promise<Data> {
@@ -61,7 +61,7 @@ export function openLink(openWire: OpenWire, hooks: LinkHooks): Link {
         timeoutMs,
       );
       replies.set(requestId, settle);
-      if (ended) settle(new ParleyError("disconnected", "Not connected", true));
+      if (ended) settle(ParleyError.disconnected());
       else wire.send({ event, requestId, requestData });
     });
   }
@@ -72,7 +72,7 @@ export function openLink(openWire: OpenWire, hooks: LinkHooks): Link {
       if (error.code !== "timeout" || ended) return;
       // The answer may be here, unread: a page that was frozen runs its timers first.
       if (Date.now() - dueMs > sleptMs) probe(replyMs);
-      else close(ownCloseCodes.silent, "nothing heard in time");
+      else close(ownCloseCodes.silent);
     });
   }
 

@@ -39,7 +39,7 @@ export function createSharedConnection(make: () => Connection, group: string): C
   }
 
   function offline(code: number) {
-    const error = new ParleyError("disconnected", "The connection ended before the answer came", true);
+    const error = ParleyError.disconnected();
     events.emit("offline", { code });
     for (const settle of [...answers.values()]) settle({ error });
   }
@@ -95,7 +95,7 @@ export function createSharedConnection(make: () => Connection, group: string): C
 
   function request<Data>(event: string, requestData: unknown, timeoutMs = replyTimeoutMs): Promise<Data> {
     if (leading) return leading.leader.ask<Data>(event, requestData, timeoutMs);
-    if (!isOnline()) return Promise.reject(new ParleyError("disconnected", "Not connected", true));
+    if (!isOnline()) return Promise.reject(ParleyError.disconnected());
     return new Promise((resolve, reject) => {
       const id = ++lastId;
       const settle = ({ data, error }: { data?: unknown; error?: ParleyError }) => {

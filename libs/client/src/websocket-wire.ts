@@ -4,7 +4,7 @@ export function openWebSocket(url: string, WebSocketType: typeof WebSocket, hook
   const socket = new WebSocketType(url, "parley.v1.json");
   let over = false;
 
-  function end(code: number, reason: string) {
+  function end(code: number, reason = "") {
     if (over) return;
     over = true;
     hooks.onClose(code, reason);
@@ -16,7 +16,7 @@ export function openWebSocket(url: string, WebSocketType: typeof WebSocket, hook
   socket.onclose = ({ code, reason }) => end(code, reason);
   socket.onerror = () => {
     // Node's WebSocket has no close event for a connection that never came about; elsewhere one follows, with 1006.
-    if (socket.readyState !== 1) end(1006, "could not connect");
+    if (socket.readyState !== 1) end(1006);
   };
 
   return {
@@ -24,9 +24,9 @@ export function openWebSocket(url: string, WebSocketType: typeof WebSocket, hook
       // While it is closing, what is asked waits for the close event, as what was asked before.
       if (socket.readyState === 1) socket.send(JSON.stringify(frame));
     },
-    close(code, reason) {
+    close(code) {
       over = true;
-      socket.close(code, reason);
+      socket.close(code);
     },
   };
 }

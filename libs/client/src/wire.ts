@@ -5,7 +5,7 @@ export interface Wire {
   /** Hands a client event over; one that no longer leaves is told by `onClose`. */
   send(frame: object): void;
   /** Ends it. Nothing is told after it. */
-  close(code: number, reason: string): void;
+  close(code: number): void;
 }
 
 export interface WireHooks {
