@@ -66,8 +66,7 @@ function main([service, target, ...rest]) {
   for (const file of ["package.json", "pnpm-workspace.yaml", "pnpm-lock.yaml", "LICENSE"])
     fs.cpSync(path.join(checkoutDir, file), path.join(appDir, file));
   const [command, args] = pnpm();
-  // Hard links into a store would change with it; an image needs files of its own.
-  const flags = ["--prod", "--frozen-lockfile", "--prefer-offline", "--ignore-scripts", "--package-import-method=copy"];
+  const flags = ["--prod", "--frozen-lockfile", "--prefer-offline", "--ignore-scripts"];
   execFileSync(command, [...args, "install", ...flags], { cwd: appDir, stdio: ["ignore", "ignore", "inherit"] });
 
   fs.cpSync(path.join(checkoutDir, "deploy/docker/healthcheck.mjs"), path.join(appDir, "healthcheck.mjs"));

@@ -54,7 +54,7 @@ test("an image's files are the service's own, lead nowhere outside, and hold not
     );
     assert.deepEqual(readdirSync(join(dir, "services")), [name], "no other service's code");
     const installed = readdirSync(join(dir, "node_modules/.pnpm"));
-    for (const tool of ["typescript", "@biomejs", "vite", "playwright", "fast-check", "@types+"])
+    for (const tool of ["typescript", "@biomejs", "vite", "playwright", "fast-check"])
       assert.ok(!installed.some((each) => each.startsWith(tool)), `${name} holds ${tool}`);
   }
 });
