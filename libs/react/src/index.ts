@@ -2,6 +2,7 @@ export { ParleyProvider, type ParleyProviderProps, useParley } from "./parley-pr
 export { useConnection } from "./use-connection.ts";
 export { useEmit } from "./use-emit.ts";
 export { useEvent } from "./use-event.ts";
+export { type Notifications, type NotificationsSnapshot, useNotifications } from "./use-notifications.ts";
 export { usePresence } from "./use-presence.ts";
 export { useRoom } from "./use-room.ts";
 export { useRooms } from "./use-rooms.ts";

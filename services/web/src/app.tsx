@@ -2,10 +2,12 @@ import type { Parley } from "@parley/client";
 import { ParleyProvider, useRooms } from "@parley/react";
 import { useEffect, useState } from "react";
 import { ConnectionBanner } from "./connection-banner.tsx";
-import { connectAs, guestName } from "./guest.ts";
+import { connectAs, connectWith, guestName, tokenFromAddress } from "./guest.ts";
+import { HelpCentre } from "./help-centre.tsx";
 import { NamePrompt } from "./name-prompt.tsx";
+import { Phone } from "./phone.tsx";
 import { RoomView } from "./room-view.tsx";
-import { useRoomInHash } from "./route.ts";
+import { useIsHelp, useRoomInHash } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
 
 /** One client a page; it outlives React's double mounting in development. */
@@ -13,8 +15,10 @@ let client: Parley | null = null;
 
 export function App() {
   const [name, setName] = useState(guestName);
-  if (name === null) return <NamePrompt onName={setName} />;
-  client ??= connectAs(name);
+  const [token] = useState(tokenFromAddress);
+  if (token !== null) client ??= connectWith(token);
+  else if (name === null) return <NamePrompt onName={setName} />;
+  else client ??= connectAs(name);
   return (
     <ParleyProvider client={client}>
       <Chat />
@@ -24,14 +28,16 @@ export function App() {
 
 function Chat() {
   const room = useRoomInHash();
+  const help = useIsHelp();
   useTitle(room);
   return (
-    <div className={room === null ? "chat" : "chat in-room"}>
+    <div className={room === null && !help ? "chat" : "chat in-room"}>
       <Sidebar open={room} />
       <main className="stage">
         <ConnectionBanner />
-        {room === null ? <NoRoom /> : <RoomView key={room} name={room} />}
+        {help ? <HelpCentre /> : room === null ? <NoRoom /> : <RoomView key={room} name={room} />}
       </main>
+      <Phone />
     </div>
   );
 }

@@ -9,6 +9,7 @@ import "./styles/people.css";
 import "./styles/room.css";
 import "./styles/message.css";
 import "./styles/timer.css";
+import "./styles/notices.css";
 
 restoreTheme();
 

@@ -19,4 +19,9 @@ function subscribe(listener: () => void) {
   return () => removeEventListener("hashchange", listener);
 }
 
+export const helpLink = "#/help";
+
+/** Whether the address is the help centre's. */
+export const useIsHelp = (): boolean => useSyncExternalStore(subscribe, () => location.hash === helpLink);
+
 export const useRoomInHash = (): string | null => useSyncExternalStore(subscribe, () => roomInHash(location.hash));

@@ -1,13 +1,14 @@
 import type { RoomSummary } from "@parley/client";
 import { useConnection, useParley, useRooms } from "@parley/react";
 import { Avatar } from "./avatar.tsx";
+import { Bell } from "./bell.tsx";
 import { formatBrief } from "./format-time.ts";
 import { signOut } from "./guest.ts";
 import { Icon } from "./icon.tsx";
 import { Inbox } from "./inbox.tsx";
 import { NewRoom } from "./new-room.tsx";
 import { People } from "./people.tsx";
-import { roomLink } from "./route.ts";
+import { helpLink, roomLink } from "./route.ts";
 import { StatusSelect } from "./status-select.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
@@ -19,6 +20,10 @@ export function Sidebar({ open }: { open: string | null }) {
         <img src="/favicon.svg" alt="" width="30" height="30" />
         <h1>Parley</h1>
         <ThemeToggle />
+        <a className="icon-button" href={helpLink} title="Help centre" aria-label="Help centre">
+          <Icon name="help" />
+        </a>
+        <Bell />
       </header>
       <NewRoom />
       <nav className="rooms" aria-label="My rooms">
