@@ -24,6 +24,7 @@ const mayDependOn: Record<string, readonly string[] | "any"> = {
   web: ["client", "react"],
   local: [],
   manifests: ["bus"],
+  payments: ["local"],
   tests: "any",
 };
 

@@ -70,6 +70,11 @@ export function startSms(options: SmsOptions): Sms {
       );
       return added.every(Boolean);
     },
+    seemComplete: async () => {
+      const looks = await Promise.all(Object.values(producers).map((producer) => producer.look()));
+      const jobs = looks.reduce((sum, { waiting, delayed, active }) => sum + waiting + delayed + active, 0);
+      return jobs >= (await store.count("queued")) + (await store.count("sending"));
+    },
     everyMs: options.sweepEveryMs,
     graceMs: options.sweepEveryMs / 2,
     onError,
