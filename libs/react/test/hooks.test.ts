@@ -3,7 +3,15 @@ import { after, before, describe, test } from "node:test";
 import { type ConnectOptions, connect, type Parley, type Room } from "@parley/client";
 import { createElement, type ReactNode } from "react";
 import { renderToString } from "react-dom/server";
-import { ParleyProvider, useConnection, useEvent, useRoom, useRooms, useTyping } from "../src/index.ts";
+import {
+  ParleyProvider,
+  useConnection,
+  useEvent,
+  useNotifications,
+  useRoom,
+  useRooms,
+  useTyping,
+} from "../src/index.ts";
 import { renderReact } from "./render.ts";
 import { startGateway, type Teardown } from "./start-gateway.ts";
 import { waitFor } from "./wait-for.ts";
@@ -35,6 +43,11 @@ const Unread = () =>
       .map(({ room, unread }) => `${room} ${unread}`)
       .join(),
   );
+
+const Notified = () => {
+  const [, { list, unread }] = useNotifications();
+  return text(`${unread} ${list.map(({ title, read }) => `${title} ${read}`).join()}`);
+};
 
 const InRoom = ({ name }: { name: string }) => text(useRoom(name)[1].state);
 
@@ -90,6 +103,18 @@ describe("the React hooks, in StrictMode", () => {
     await client.call("Heartbeat");
     assert.deepEqual(heard, ["once"]);
     assert.deepEqual(states, ["joining", "live"]);
+  });
+
+  test("useNotifications has the list and what is unread, as it comes", async (t) => {
+    const client = open(t, "Ada Notified");
+    const other = open(t, "Grace");
+    await client.room("notified").join();
+    await client.room("notified").leave();
+    const page = await renderReact(t, within(client, createElement(Notified, { key: "n" })));
+    await other.room("notified").send("@Ada Notified, look");
+    // Whoever is in the room has three seconds to read it first.
+    await waitFor("told", () => page.text() === "1 Grace mentioned you false");
+    assert.deepEqual(page.errors, []);
   });
 
   test("useTyping renders when typists change, and not with each message", async (t) => {
