@@ -9,6 +9,7 @@ export const tokenHelp = `npm run token -- --user ada [flags]     prints a user'
   --rooms LIST     patterns of the rooms it is good for, with commas between them: 'board-*,lobby' (all rooms)
   --roles LIST     member, moderator, agent or admin (none)
   --rights LIST    join, send, moderate, emit:users, emit:all, timer, tickets (join, send and timer, unless roles are named)
+  --issuer URL     what iss says, where TOKEN_ISSUER is set
   --for TIME       how long it is good: 30s, 15m, 12h, 7d (12h)
   --service NAME   instead of a user's: a token for the internal API of gateway, chat, presence …
   --help           this text`;
@@ -33,7 +34,11 @@ export async function makeToken(args: string[], secret: string, nowMs = Date.now
     }),
   );
   const now = Math.floor(nowMs / 1000);
-  return new SignJWT({ ...claims, ...(values.name === undefined ? {} : { name: values.name }) })
+  return new SignJWT({
+    ...claims,
+    ...(values.issuer === undefined ? {} : { iss: values.issuer }),
+    ...(values.name === undefined ? {} : { name: values.name }),
+  })
     .setProtectedHeader({ alg: "HS256" })
     .setSubject(user ?? "operator")
     .setAudience(service === undefined ? "parley" : `parley-${service}`)
@@ -48,7 +53,7 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       options: {
-        ...{ service: text, user: text, name: text, rooms: text, roles: text, rights: text },
+        ...{ issuer: text, service: text, user: text, name: text, rooms: text, roles: text, rights: text },
         for: { type: "string", default: "12h" },
         help: { type: "boolean", short: "h" },
       },

@@ -38,6 +38,11 @@ export function addGatewayMetrics(metrics: Metrics, { stats, sessions, relayed, 
     () => stats().originsRefused,
   );
   counter(
+    "parley_gateway_sessions_ended_total",
+    "Connections that ended, registered or not",
+    () => stats().sessionsEnded,
+  );
+  counter(
     "parley_gateway_slow_clients_dropped_total",
     "Connections cut off because too much waited for them",
     () => stats().slowDropped,

@@ -89,6 +89,7 @@ export interface GatewayStats extends HubCounts {
   /** Handshakes refused: too many, or draining. */
   connectionsRefused: number;
   originsRefused: number;
+  sessionsEnded: number;
 }
 
 export interface Gateway {
@@ -251,6 +252,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let slowDropped = 0;
   let connectionsRefused = 0;
   let originsRefused = 0;
+  let sessionsEnded = 0;
   let onEmpty: (() => void) | null = null;
 
   const hello = (session: string) =>
@@ -276,6 +278,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     closed: (session) => {
       relay.forget(session);
+      sessionsEnded++;
       sessions.delete(session);
       unregistered.delete(session);
       withEnd.delete(session);
@@ -435,6 +438,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     slowDropped,
     connectionsRefused,
     originsRefused,
+    sessionsEnded,
   });
   addGatewayMetrics(options.metrics, { stats, sessions: () => sessions, relayed: relay.counts, asked });
 
