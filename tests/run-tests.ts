@@ -19,7 +19,7 @@ const testFolders = [
   "libs/*/test",
   "services/*/test",
   "deploy/local/test",
-  "tests/{conformance,integration,store,k8s,e2e,load/test}",
+  "tests/{fuzz,conformance,integration,store,k8s,e2e,load/test}",
 ];
 const faultFolders = ["tests/faults"];
 
