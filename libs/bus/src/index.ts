@@ -4,6 +4,7 @@ export * from "./chat-wire.ts";
 export * from "./connect-bus.ts";
 export * from "./emit-wire.ts";
 export * from "./fan-out.ts";
+export * from "./forget-wire.ts";
 export * from "./gateway-orders.ts";
 export * from "./help-rooms.ts";
 export * from "./json-wire.ts";

@@ -70,6 +70,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
       subjects.gateways(),
       subjects.roomChanged(),
       subjects.emit(),
+      subjects.forget(),
       subjects.said(),
     ],
     subscribe: [subjects.roomChanged()],
@@ -84,7 +85,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
   }),
   notify: and(worker("notify"), {
     publish: [subjects.gateways(), subjects.emit()],
-    subscribe: [subjects.said(), subjects.timerFinished()],
+    subscribe: [subjects.said(), subjects.timerFinished(), subjects.forget()],
   }),
   sms: { ...none, publish: [subjects.gateways()] },
   operator: { ...none, publish: ["$SRV.>", patterns.micro("*")] },

@@ -42,6 +42,8 @@ export const subjects = {
   gateway: (node: string) => `parley.gateway.${encodeName(node)}`,
   /** Orders for every gateway. */
   gateways: () => "parley.gateway.all",
+  /** A person to be forgotten: ForgetRequest, to be answered. */
+  forget: () => "parley.forget",
   /** Which users use much, from each gateway to the others. */
   usage: () => "parley.usage",
   /** Whose presence changed, for every gateway. */

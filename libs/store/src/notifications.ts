@@ -47,6 +47,8 @@ export interface PreferencesRecord {
 }
 
 export interface NotificationStore {
+  /** Removes all of the user's, and the preferences. */
+  forget(user: string): Promise<void>;
   /** Stores the record, or answers the one of this user that has its dedupeKey (`created:false`). The id must be new. */
   create(record: NotificationRecord): Promise<{ record: NotificationRecord; created: boolean }>;
   find(id: string): Promise<NotificationRecord | null>;

@@ -37,6 +37,8 @@ export type SmsChanges = Partial<
 >;
 
 export interface SmsStore {
+  /** Removes every record for this number; an opt-out stays, being a wish. */
+  forget(to: string): Promise<void>;
   /** Stores the record, or answers the one that has its idempotencyKey (`created:false`). The id must be new. */
   create(record: SmsRecord): Promise<{ record: SmsRecord; created: boolean }>;
   find(id: string): Promise<SmsRecord | null>;

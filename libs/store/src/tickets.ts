@@ -23,6 +23,8 @@ export interface TicketRecord {
 export type TicketChanges = Partial<Pick<TicketRecord, "status" | "agent" | "rating" | "comment" | "changedAtMs">>;
 
 export interface TicketStore {
+  /** Takes who asked out of the user's tickets: `askerName` stands for the name, subject and comment go. */
+  forget(asker: string, askerName: string): Promise<void>;
   /** Stores the ticket, or answers the one of this room (`created:false`). */
   create(ticket: TicketRecord): Promise<{ ticket: TicketRecord; created: boolean }>;
   find(room: string): Promise<TicketRecord | null>;

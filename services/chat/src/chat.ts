@@ -13,8 +13,10 @@ import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parle
 import type { Store } from "@parley/store";
 import { createActivity } from "./activity.ts";
 import { type Appender, createAppender } from "./append.ts";
+import type { AskApplication } from "./ask-application.ts";
 import { addChatMetrics } from "./chat-metrics.ts";
 import { createDeliver, type Deliver } from "./deliver.ts";
+import { type AskForget, createAskForget } from "./forget-user.ts";
 import { arrive, seen } from "./guests.ts";
 import { joinRoom, leaveRoom } from "./membership.ts";
 import { amendMessage, sendMessage } from "./messages.ts";
@@ -34,6 +36,8 @@ export interface ChatDeps {
   /** Told of each message that was stored. */
   said: SaidNotes;
   announceMembersMax: number;
+  /** Null: the application is not asked. */
+  askApplication: AskApplication | null;
   now: () => number;
 }
 
@@ -47,15 +51,19 @@ export interface ChatOptions {
   version: string;
   roomsByUse: boolean;
   announceMembersMax: number;
+  askApplication: AskApplication | null;
   sweepEveryMs?: number;
 }
 
 export interface Chat {
   deps: ChatDeps;
+  askForget: AskForget;
   isReady(): boolean;
   /** Gives its partitions away, answers what it took, and stops. */
   stop(): Promise<void>;
 }
+
+const forgetTimeoutMs = 10_000;
 
 export async function startChat(options: ChatOptions): Promise<Chat> {
   const { bus, store, logger, metrics, worker } = options;
@@ -90,6 +98,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     appender: bus.tracing ? traceAppends(appender, bus.tracing) : appender,
     said: createSaidNotes(bus),
     announceMembersMax: options.announceMembersMax,
+    askApplication: options.askApplication,
     now: Date.now,
   };
 
@@ -128,6 +137,9 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
 
   return {
     deps,
+    askForget: createAskForget({
+      request: (subject, payload) => bus.nc.request(subject, payload, { timeout: forgetTimeoutMs }),
+    }),
     isReady: () => bus.isConnected(),
     async stop() {
       clearInterval(sweeping);

@@ -1,4 +1,4 @@
-import { commonSettings, readSettings, Type } from "@parley/service-kit";
+import { ConfigError, commonSettings, readSettings, type Static, Type } from "@parley/service-kit";
 
 export const chatSettings = Type.Object({
   ...commonSettings,
@@ -12,6 +12,10 @@ export const chatSettings = Type.Object({
     minimum: 0,
     description: "rooms with more members don't tell of each one who comes and goes",
   }),
+  AUTHORIZE_URL: Type.Optional(Type.String({ description: "asked whether somebody may join or send" })),
+  AUTHORIZE_SECRET: Type.Optional(Type.String({ minLength: 16, description: "signs what is asked there" })),
+  AUTHORIZE_TIMEOUT_MS: Type.Integer({ default: 1_000, minimum: 10, description: "how long the answer may take" }),
+  AUTHORIZE_KEEP_MS: Type.Integer({ default: 30_000, minimum: 0, description: "how long an answer holds" }),
   SWEEP_EVERY_MS: Type.Integer({
     default: 60_000,
     minimum: 100,
@@ -23,3 +27,13 @@ export const chatSettings = Type.Object({
 export const readMigrateConfig = () => readSettings(Type.Object({ STORE_URL: chatSettings.properties.STORE_URL }));
 
 export const readChatConfig = () => readSettings(chatSettings);
+
+/** Where the application is asked who may do what; null where it is not. Throws ConfigError. */
+export function authorizingOf(config: Static<typeof chatSettings>) {
+  const { AUTHORIZE_URL: url, AUTHORIZE_SECRET: secret } = config;
+  if (url === undefined) return null;
+  if (secret === undefined)
+    throw new ConfigError("AUTHORIZE_URL needs AUTHORIZE_SECRET, which signs what is asked there");
+  if (!URL.canParse(url)) throw new ConfigError("AUTHORIZE_URL must be an address like https://app.example/may");
+  return { url, secret, timeoutMs: config.AUTHORIZE_TIMEOUT_MS, keepMs: config.AUTHORIZE_KEEP_MS };
+}

@@ -123,7 +123,7 @@ export async function createChatApi(options: {
   addRooms(api, deps);
   addMembers(api, deps);
   addMessages(api, deps);
-  addPeople(api, deps);
+  addPeople(api, deps, options.chat.askForget);
   return api;
 }
 

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
 import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
 import { openStore } from "@parley/store";
+import { createAskApplication } from "./ask-application.ts";
 import { startChat } from "./chat.ts";
-import { readChatConfig } from "./config.ts";
+import { authorizingOf, readChatConfig } from "./config.ts";
 import { createChatApi } from "./internal-api.ts";
 import { version } from "./version.ts";
 
@@ -20,6 +21,7 @@ await runService(async (lifecycle) => {
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL);
   lifecycle.onStop("store", () => store.close());
+  const authorizing = authorizingOf(config);
   const chat = await startChat({
     bus,
     store,
@@ -30,6 +32,13 @@ await runService(async (lifecycle) => {
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
     roomsByUse: config.ROOMS_BY_USE,
     announceMembersMax: config.ANNOUNCE_MEMBERS_MAX,
+    askApplication:
+      authorizing === null
+        ? null
+        : createAskApplication({
+            ...authorizing,
+            onError: (error) => logger.warn({ err: error }, "the application did not say who may"),
+          }),
     sweepEveryMs: config.SWEEP_EVERY_MS,
   });
   lifecycle.onStop("chat", () => chat.stop());

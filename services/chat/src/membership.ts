@@ -4,7 +4,7 @@ import { limits, type Resume } from "@parley/protocol";
 import type { ChatDeps } from "./chat.ts";
 import { forbidden, need, type RoomState } from "./room-states.ts";
 
-type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver" | "announceMembersMax" | "now">;
+type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver" | "announceMembersMax" | "askApplication" | "now">;
 
 /** Most bytes of entries in one answer: the rest is told as `truncated` (or `more`), and History gives it. */
 export const answerBytes = 256 * 1024;
@@ -33,6 +33,7 @@ export async function headOf(
 /** Makes the user a member and says what the room is, with what was missed since `since`. */
 export async function joinRoom(deps: Deps, user: Actor, resume: Resume, quiet: boolean): Promise<ChatAnswer> {
   need(user.rights, "join", resume.room);
+  await deps.askApplication?.("join", user.id, resume.room);
   const state = await deps.rooms.loadOrMake(resume.room);
   const { role } = await deps.rooms.access(state, user.id, user.rights);
   if (!(await deps.rooms.isMember(state, user.id))) {

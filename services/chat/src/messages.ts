@@ -7,7 +7,7 @@ import type { ChatDeps } from "./chat.ts";
 import { blankBody, type Draft, digestOf, messageFields } from "./entry.ts";
 import { type Access, forbidden, need, type RoomState } from "./room-states.ts";
 
-type Deps = Pick<ChatDeps, "store" | "rooms" | "now" | "said"> & { appender: Appender<RoomState> };
+type Deps = Pick<ChatDeps, "store" | "rooms" | "now" | "said" | "askApplication"> & { appender: Appender<RoomState> };
 
 const sent = (appended: Appended): ChatAnswer => ({ kind: "sent", ...appended });
 
@@ -19,6 +19,11 @@ function mayWrite(deps: Deps, state: RoomState, access: Access): void {
 /** Hands a message to the room's lane; in the same turn where the room is warm, so that order holds without waiting. */
 export function sendMessage(deps: Deps, request: ChatSend): Promise<ChatAnswer> {
   need(request.rights, "send", request.room);
+  const asked = deps.askApplication?.("send", request.userId, request.room);
+  return asked ? asked.then(() => sendPermitted(deps, request)) : sendPermitted(deps, request);
+}
+
+function sendPermitted(deps: Deps, request: ChatSend): Promise<ChatAnswer> {
   const state = deps.rooms.warm(request.room);
   return state
     ? sendTo(deps, state, request)
@@ -57,6 +62,7 @@ const kindOf = { EditMessage: "edited", DeleteMessage: "deleted", React: "reacte
 /** An entry about an earlier message. */
 export async function amendMessage(deps: Deps, user: Actor, amend: Amend): Promise<ChatAnswer> {
   need(user.rights, "send", amend.room);
+  await deps.askApplication?.("send", user.id, amend.room);
   const state = await deps.rooms.load(amend.room);
   if (!state) throw forbidden();
   const turn = state.amending.then(() => amendIn(deps, state, user, amend));

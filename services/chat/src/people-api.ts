@@ -1,14 +1,38 @@
-/** Internal API about people: putting somebody out. */
+/** Internal API about people: putting somebody out, forgetting them, and handing out what is kept of them. */
+import { Readable } from "node:stream";
 import { checkUserId } from "@parley/protocol";
 import { type InternalApi, Type } from "@parley/service-kit";
 import type { ChatDeps } from "./chat.ts";
+import { type AskForget, exportUser, forgetUser } from "./forget-user.ts";
 import { revoke } from "./revocations.ts";
 
 const UserParams = Type.Object({ user: Type.String({ minLength: 1, maxLength: 1_024 }) });
 const TokenParams = Type.Object({ tokenId: Type.String({ minLength: 1, maxLength: 1_024 }) });
 
-export function addPeople(api: InternalApi, deps: ChatDeps): void {
+export function addPeople(api: InternalApi, deps: ChatDeps, askForget: AskForget): void {
   const tags = ["people"];
+  api.delete(
+    "/v1/users/:user",
+    {
+      schema: {
+        tags,
+        summary:
+          "Forget a person everywhere; what they said stays, as a deleted user's. Call again if notices is false",
+        params: UserParams,
+      },
+    },
+    async ({ params }) => forgetUser(deps, checkUserId(params.user), askForget),
+  );
+  api.get(
+    "/v1/users/:user/export",
+    {
+      schema: { tags, summary: "All that is kept of a person's in rooms, as lines of JSON", params: UserParams },
+    },
+    async ({ params }, reply) => {
+      const lines = exportUser(deps, checkUserId(params.user));
+      return reply.type("application/x-ndjson; charset=utf-8").send(Readable.from(lines));
+    },
+  );
   api.post(
     "/v1/users/:user/revoke",
     {

@@ -7,13 +7,14 @@ import { encodeEntries } from "./deliver.ts";
 import { fitPage, headOf } from "./membership.ts";
 import { forbidden, need, type RoomState } from "./room-states.ts";
 
-type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver">;
+type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver" | "askApplication">;
 type Page = { before: number | null; after: number | null; limit: number };
 
 const json = (value: string): ChatAnswer => ({ kind: "json", json: value });
 
 async function readable(deps: Deps, user: Actor, room: string): Promise<RoomState> {
   need(user.rights, "join", room);
+  await deps.askApplication?.("join", user.id, room);
   const state = await deps.rooms.load(room);
   if (!state) throw forbidden();
   await deps.rooms.access(state, user.id, user.rights);

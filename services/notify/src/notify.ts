@@ -13,6 +13,7 @@ import { type Preferences, Refusal } from "@parley/protocol";
 import { addWorkerMetrics, createTally, type Logger, type Metrics, type Tracing } from "@parley/service-kit";
 import type { NotificationRecord, Store } from "@parley/store";
 import { type AcceptSms, checkNumber, createAcceptSms, type SmsLimits } from "./accept-sms.ts";
+import { serveForget } from "./forget.ts";
 import { createNotifications, type Notifications } from "./notifications.ts";
 import { addNotifyMetrics } from "./notify-metrics.ts";
 import { listenToSaid } from "./said.ts";
@@ -132,6 +133,11 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
   addWorkerMetrics(metrics, served, batches);
   addNotifyMetrics(metrics, { store: notices.notifications, queue: producers.notifications });
 
+  const forget = serveForget({
+    ...{ bus, notices },
+    onError: (error) => logger.error({ err: error }, "a person could not be forgotten"),
+  });
+
   return {
     ...{ acceptSms, notifications, notices, prefer },
     isReady: () => bus.isConnected(),
@@ -139,6 +145,7 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
       clearInterval(following);
       clearInterval(removing);
       sweeper.stop();
+      forget.close();
       await served.stop();
       await said.stop();
       await consumer.stop();

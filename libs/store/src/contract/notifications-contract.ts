@@ -145,5 +145,16 @@ export function notificationsContract(stores: ContractStores): void {
       assert.deepEqual(await notifications.preferences("pref-ada"), changed);
       assert.deepEqual(await notifications.usersWithPhone(phone, 10), ["pref-bob"]);
     });
+
+    test("forget removes all of one user's, and nobody else's", async () => {
+      const { notifications } = stores.store;
+      for (const who of ["forget-ada", "forget-bob"]) {
+        await notifications.putPreferences({ user: who, phone: "+15550188888", body: "{}" });
+      }
+      await notifications.forget("forget-ada");
+      assert.equal(await stores.second.notifications.preferences("forget-ada"), null);
+      assert.deepEqual(await notifications.usersWithPhone("+15550188888", 10), ["forget-bob"]);
+      await notifications.forget("forget-nobody");
+    });
   });
 }

@@ -9,6 +9,8 @@ type PreferencesDoc = Omit<PreferencesRecord, "user"> & { _id: string; rev: numb
 /** Of the user's list: what has a position. */
 const listed = { $type: "string" };
 
+const forgetAtOnce = 1_000;
+
 export function mongoNotifications(connection: MongoConnection, records: Records): NotificationStore {
   const { call, collection } = connection;
   const notifications = versioned<NotificationRecord, "id">(connection, records, "notifications", "id");
@@ -45,6 +47,11 @@ export function mongoNotifications(connection: MongoConnection, records: Records
         return notifications.list({ dueAtMs: { $lte: atMs }, ...later }, { dueAtMs: 1, _id: 1 }, limit);
       }),
     count: (status) => call(() => notifications.docs.countDocuments({ status } as object)),
+    forget: (user) =>
+      call(async () => {
+        while ((await notifications.remove({ user }, { createdAtMs: 1 }, forgetAtOnce)) > 0);
+        await preferences.deleteOne({ _id: user });
+      }),
     removeOld: (createdBeforeMs, limit) =>
       call(() =>
         notifications.remove({ createdAtMs: { $lt: createdBeforeMs }, dueAtMs: null }, { createdAtMs: 1 }, limit),

@@ -3,6 +3,8 @@ import { isDuplicate, type MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
 import { afterLast, versioned } from "./versioned.ts";
 
+const forgetAtOnce = 1_000;
+
 export function mongoSms(connection: MongoConnection, records: Records): SmsStore {
   const { call, collection } = connection;
   const sms = versioned<SmsRecord, "id">(connection, records, "sms", "id");
@@ -27,6 +29,10 @@ export function mongoSms(connection: MongoConnection, records: Records): SmsStor
       }),
     count: (status) => call(() => sms.docs.countDocuments({ status } as object)),
     countTo: (to, sinceMs) => call(() => sms.docs.countDocuments({ to, createdAtMs: { $gte: sinceMs } } as object)),
+    forget: (to) =>
+      call(async () => {
+        while ((await sms.remove({ to }, { createdAtMs: 1 }, forgetAtOnce)) > 0);
+      }),
     removeOld: (createdBeforeMs, limit) =>
       call(() => sms.remove({ createdAtMs: { $lt: createdBeforeMs }, dueAtMs: null }, { createdAtMs: 1 }, limit)),
 

@@ -22,6 +22,11 @@ export function mongoTickets(connection: MongoConnection, records: Records): Tic
         const older = before === null ? {} : { _id: { $lt: before } };
         return tickets.list({ status, ...whose, ...older }, { _id: -1 }, limit);
       }),
+    forget: (asker, askerName) =>
+      call(async () => {
+        const changes = { $set: { askerName, subject: "", comment: null }, $inc: { version: 1 } };
+        await tickets.docs.updateMany({ asker }, changes as object);
+      }),
     changedSince: (sinceMs, { after, limit }) =>
       call(() => {
         const later = after === null ? { changedAtMs: { $gte: sinceMs } } : afterLast("changedAtMs", sinceMs, after);

@@ -58,7 +58,14 @@ export function notificationsTable({ db }: Connection) {
 
   const findByKey = (user: string, key: string): Row | null => (byKey.get(user, key) as Row | undefined) ?? null;
 
+  const forgetAll = db.prepare("DELETE FROM notifications WHERE user = ?");
+  const forgetPreferences = db.prepare("DELETE FROM preferences WHERE user = ?");
+
   return {
+    forget(user: string): void {
+      forgetAll.run(user);
+      forgetPreferences.run(user);
+    },
     create(record: Row): { record: Row; created: boolean } {
       const known = findByKey(record.user, record.dedupeKey);
       if (known !== null) return { record: known, created: false };

@@ -39,7 +39,10 @@ export function smsTable({ db }: Connection) {
 
   const findByKey = (key: string): SmsRecord | null => (byKey.get(key) as SmsRecord | undefined) ?? null;
 
+  const forget = db.prepare("DELETE FROM sms WHERE recipient = ?");
+
   return {
+    forget: (to: string): void => void forget.run(to),
     create(record: SmsRecord): { record: SmsRecord; created: boolean } {
       const known = findByKey(record.idempotencyKey);
       if (known !== null) return { record: known, created: false };

@@ -62,6 +62,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
       removeStaleGuests: (beforeMs, limit) => write("removeStaleGuests", beforeMs, limit),
     },
     sms: {
+      forget: (to) => write("forgetSms", to),
       create: (record) => write("createSms", record),
       find: (id) => read("findSms", id),
       findByKey: (idempotencyKey) => read("findSmsByKey", idempotencyKey),
@@ -77,6 +78,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
       isOptedOut: (number) => read("isOptedOut", number),
     },
     notifications: {
+      forget: (user) => write("forgetNotifications", user),
       create: (record) => write("createNotification", record),
       find: (id) => read("findNotification", id),
       findByKey: (user, dedupeKey) => read("findNotificationByKey", user, dedupeKey),
@@ -93,6 +95,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
       usersWithPhone: (phone, limit) => read("usersWithPhone", phone, limit),
     },
     tickets: {
+      forget: (asker, askerName) => write("forgetTickets", asker, askerName),
       create: (ticket) => write("createTicket", ticket),
       find: (room) => read("findTicket", room),
       change: (room, version, changes) => write("changeTicket", room, version, changes),

@@ -26,7 +26,12 @@ export function ticketsTable({ db }: Connection) {
      ORDER BY changed_at, room LIMIT ?3`,
   );
 
+  const forget = db.prepare(
+    "UPDATE tickets SET asker_name = ?, subject = '', comment = NULL, version = version + 1 WHERE asker = ?",
+  );
+
   return {
+    forget: (asker: string, askerName: string): void => void forget.run(askerName, asker),
     create(ticket: TicketRecord): { ticket: TicketRecord; created: boolean } {
       const known = table.find(ticket.room);
       if (known !== null) return { ticket: known, created: false };

@@ -1,0 +1,78 @@
+/**
+ * Asks the application around Parley whether somebody may join, or send to, a room: one signed POST, whose answer is kept for a
+ * while. Who gets no answer in time is not let through.
+ */
+import { Refusal } from "@parley/protocol";
+import { signatureHeader, signBody } from "@parley/service-kit";
+import { forbidden } from "./room-states.ts";
+
+export interface AskApplicationOptions {
+  /** Gets `{action, user, room}`; answers 200 with `{allow: true}` or `{allow: false}`. */
+  url: string;
+  secret: string;
+  timeoutMs: number;
+  keepMs: number;
+  onError: (error: unknown) => void;
+  now?: () => number;
+}
+
+/** Null where it may, at once; else a promise that refuses or does not. */
+export type AskApplication = (action: "join" | "send", user: string, room: string) => Promise<void> | null;
+
+interface Kept {
+  allowed: boolean;
+  untilMs: number;
+}
+
+const maxKept = 100_000;
+const maxAnswerBytes = 10_000;
+const unanswered = () =>
+  new Refusal("unavailable", "The application did not say in time whether you may; send it again");
+
+export function createAskApplication(options: AskApplicationOptions): AskApplication {
+  const { url, secret, timeoutMs, keepMs, onError } = options;
+  const now = options.now ?? Date.now;
+  const kept = new Map<string, Kept>();
+  const underWay = new Map<string, Promise<boolean>>();
+
+  const ask = async (key: string, body: string): Promise<boolean> => {
+    const response = await fetch(url, {
+      method: "POST",
+      redirect: "error",
+      headers: { "content-type": "application/json", [signatureHeader]: signBody(secret, body) },
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const text = (await response.text()).slice(0, maxAnswerBytes);
+    if (response.status !== 200) throw new Error(`the application answered with status ${response.status}`);
+    const { allow } = JSON.parse(text) as { allow?: unknown };
+    if (typeof allow !== "boolean") throw new Error("the application's answer has no allow: true or false");
+    if (kept.size >= maxKept) kept.clear();
+    kept.set(key, { allowed: allow, untilMs: now() + keepMs });
+    return allow;
+  };
+
+  const settle = async (answer: Promise<boolean>) => {
+    let allowed: boolean;
+    try {
+      allowed = await answer;
+    } catch {
+      throw unanswered();
+    }
+    if (!allowed) throw forbidden();
+  };
+
+  return (action, user, room) => {
+    const body = JSON.stringify({ action, user, room });
+    const known = kept.get(body);
+    if (known && known.untilMs > now()) return known.allowed ? null : Promise.reject(forbidden());
+    // Those who want to know the same share one question, so their order stays.
+    let answer = underWay.get(body);
+    if (!answer) {
+      answer = ask(body, body).finally(() => underWay.delete(body));
+      answer.catch(onError);
+      underWay.set(body, answer);
+    }
+    return settle(answer);
+  };
+}
