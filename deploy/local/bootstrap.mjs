@@ -20,6 +20,8 @@ const commands = {
   check: { entry: "tests/run-tests.ts", args: ["--check-only"] },
   "copy-store": { entry: "libs/store/copy-store.ts" },
   load: { entry: "tests/load/src/main.ts", needsPage: true },
+  "nats-permissions": { entry: "libs/bus/print-permissions.ts" },
+  fuzz: { entry: "tests/fuzz/main.ts" },
   token: { entry: "deploy/local/src/token.ts" },
   manifests: { entry: "deploy/manifests/src/write.ts" },
   pnpm: {},

@@ -1,6 +1,7 @@
 import type { Teardown } from "../../../support/teardown.ts";
 import type { DrillName, Options } from "../options.ts";
 import type { ScenarioReport } from "../report.ts";
+import { runAttackDrill } from "./attack-drill.ts";
 import { runKillDrill } from "./kill-drill.ts";
 import { runPresenceDrill } from "./presence-drill.ts";
 import { runRestartDrill } from "./restart-drill.ts";
@@ -47,6 +48,10 @@ export function runDrill(
       return runWaysDrill(teardown, { rooms: rooms ?? 20, members, ratePerSecond, textBytes, measureMs }, progress);
     case "sms":
       return runSmsDrill(teardown, { sms: 10_000, ratePerSecond, measureMs, maxRatio: 1.2 }, progress);
+    case "attack": {
+      const attackers = { silent: conns ?? 10_000, dribbling: 500, flooding: 50 };
+      return runAttackDrill(teardown, { members: 50, ...attackers, ratePerSecond, measureMs, maxRatio: 1.5 }, progress);
+    }
     case "slow":
       return runSlowDrill(
         teardown,

@@ -1,0 +1,95 @@
+// A process that attacks a gateway in three ways at once until it is told to stop; says by IPC how far it got.
+import { connect, type Socket } from "node:net";
+
+export interface AttackOrder {
+  port: number;
+  /** Connections that open and never register, kept up at this number. */
+  silent: number;
+  /** Handshakes that send a byte a second. */
+  dribbling: number;
+  /** New connections at a time, over and over, from one address. */
+  flooding: number;
+}
+
+export interface AttackCounts {
+  silentOpen: number;
+  silentOpened: number;
+  dribblingOpen: number;
+  flooded: number;
+  refused: number;
+}
+
+const handshake =
+  "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const counts: AttackCounts = { silentOpen: 0, silentOpened: 0, dribblingOpen: 0, flooded: 0, refused: 0 };
+/** Below the node's 1,000 a second, so that members can still come. */
+const silentPerTick = 45;
+const tickMs = 50;
+const silentAddresses = 200;
+
+/** Each attacker from addresses of its own: all of 127.0.0.0/8 is this machine. */
+function open(port: number, localAddress: string, onOpen: (socket: Socket) => void, onEnd: () => void): void {
+  const socket = connect({ port, host: "127.0.0.1", localAddress });
+  socket.once("connect", () => onOpen(socket));
+  socket.on("data", (chunk) => {
+    if (chunk.toString("latin1", 0, 12) !== "HTTP/1.1 503") return;
+    counts.refused++;
+    socket.destroy();
+  });
+  socket.on("error", () => {});
+  socket.once("close", onEnd);
+}
+
+function attack({ port, silent, dribbling, flooding }: AttackOrder): void {
+  let nextAddress = 0;
+  const addMissing = () => {
+    for (let i = 0; i < silentPerTick && counts.silentOpen < silent; i++) {
+      counts.silentOpen++;
+      nextAddress = (nextAddress + 1) % silentAddresses;
+      open(
+        port,
+        `127.1.0.${nextAddress + 1}`,
+        (socket) => {
+          counts.silentOpened++;
+          socket.write(handshake);
+        },
+        () => counts.silentOpen--,
+      );
+    }
+  };
+  const dribble = (which: number) => {
+    counts.dribblingOpen++;
+    let timer: NodeJS.Timeout | undefined;
+    open(
+      port,
+      `127.2.0.${(which % 250) + 1}`,
+      (socket) => {
+        let at = 0;
+        timer = setInterval(() => socket.write(handshake[at++ % (handshake.length - 3)] as string), 1_000);
+      },
+      () => {
+        clearInterval(timer);
+        counts.dribblingOpen--;
+        setTimeout(dribble, 1_000, which);
+      },
+    );
+  };
+  const flood = () =>
+    open(
+      port,
+      "127.3.0.1",
+      (socket) => {
+        counts.flooded++;
+        socket.write(handshake);
+        setTimeout(() => socket.destroy(), 20);
+      },
+      () => setImmediate(flood),
+    );
+  setInterval(addMissing, tickMs);
+  for (let i = 0; i < dribbling; i++) dribble(i);
+  for (let i = 0; i < flooding; i++) flood();
+}
+
+process.on("message", (order: AttackOrder) => attack(order));
+process.on("disconnect", () => process.exit(0));
+setInterval(() => process.send?.(counts), 500);
