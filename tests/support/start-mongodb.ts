@@ -17,6 +17,13 @@ export interface TestMongodb {
 export const withDatabase = (url: string, database: string): string =>
   url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
 
+/** Why tests that ask much of the store's speed do not run now, or false. */
+export async function whyTooSlow(): Promise<string | false> {
+  if (process.env.PARLEY_TEST_STORE !== "mongodb") return false;
+  const found = await mongodb.locate(() => {}).catch(() => null);
+  return found?.description.startsWith("FerretDB") ? "FerretDB reads a whole collection for each page" : false;
+}
+
 /** Why there is no MongoDB for tests here, or null. */
 export async function whyNoMongodb(): Promise<string | null> {
   return mongodb
