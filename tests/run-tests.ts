@@ -6,7 +6,7 @@ import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
-import { nats } from "@parley/local";
+import { findOnPath, mongodb, nats, redis } from "@parley/local";
 import { ensureChromium } from "./support/chromium.ts";
 import { createTestReport, type TestReport } from "./support/test-report.ts";
 
@@ -22,6 +22,13 @@ const testFolders = [
   "tests/{fuzz,conformance,integration,store,k8s,e2e,load/test}",
 ];
 const faultFolders = ["tests/faults"];
+/** Run once more with MongoDB as the store: what sends, reads, and kills whoever writes. */
+const onMongodbToo = {
+  sideBySide: ["tests/integration/rooms", "tests/integration/sdk", "tests/integration/workers", "tests/e2e/page"],
+  alone: ["tests/faults/chat-killed", "tests/faults/gateway-killed"],
+};
+/** Says by itself whether there was a MongoDB to run on. */
+const mongodbSuite = "tests/store/mongodb-contract.test.ts";
 
 function filesIn(folders: readonly string[], words: readonly string[]): string[] {
   const files = globSync(
@@ -48,28 +55,51 @@ function runChecks(report: TestReport): void {
   }
 }
 
-async function runFiles(report: TestReport, files: readonly string[], atOnce: number, signal: AbortSignal) {
+async function runFiles(
+  report: TestReport,
+  files: readonly string[],
+  atOnce: number,
+  signal: AbortSignal,
+  note = "",
+): Promise<void> {
   const queue = [...files];
   const work = async () => {
     for (let file = queue.shift(); file !== undefined && !signal.aborted; file = queue.shift()) {
       const absolute = join(checkoutDir, file);
       // A run for each file: one run of all would hold back what a file says until those before it have ended.
       const execArgv = ["--disable-warning=ExperimentalWarning"];
-      await report.follow(absolute, run({ files: [absolute], execArgv, timeout: fileTimeoutMs, signal }));
+      await report.follow(absolute, run({ files: [absolute], execArgv, timeout: fileTimeoutMs, signal }), note);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
+/** The second pass, where there is a MongoDB. Answers what it ran on, or why it did not. */
+async function runOnMongodb(report: TestReport, words: readonly string[], signal: AbortSignal): Promise<string> {
+  const found = await mongodb.locate(() => {}).catch((error: Error) => error);
+  if (found instanceof Error) return `none, its suites were skipped (${found.message})`;
+  process.env.PARLEY_TEST_STORE = "mongodb";
+  const chosen = (files: readonly string[]) =>
+    filesIn(["tests/{integration,e2e,faults}"], words).filter((file) => files.some((start) => file.startsWith(start)));
+  await runFiles(report, chosen(onMongodbToo.sideBySide), sideBySide, signal, " on MongoDB");
+  await runFiles(report, chosen(onMongodbToo.alone), 1, signal, " on MongoDB");
+  delete process.env.PARLEY_TEST_STORE;
+  return found.description;
+}
+
 /** What the suites ran on, for whoever reads a log. */
-async function engineLines(browser: string | null): Promise<string[]> {
-  const found = await nats.locate(() => {}).catch((error: Error) => ({ description: `none (${error.message})` }));
+async function engineLines(mongodbWas: string, browser: string | null): Promise<string[]> {
+  const described = async (engine: typeof nats) =>
+    (await engine.locate(() => {}).catch((error: Error) => ({ description: `none (${error.message})` }))).description;
+  const again = [...onMongodbToo.sideBySide, ...onMongodbToo.alone].map((start) => start.split("/").at(-1));
   const lines = [
     `Node: ${process.versions.node}`,
-    `NATS: ${found.description}`,
-    `Store: SQLite ${process.versions.sqlite}`,
+    `NATS, for integration, e2e and fault tests: ${await described(nats)}`,
+    `Redis, for presence, SMS and notifications: ${await described(redis)}`,
+    `SQLite, for the store contract and every stack but those below: ${process.versions.sqlite}`,
+    `MongoDB, for the store contract, copy-store, faults/mongodb, and once more for ${again.join(", ")}: ${mongodbWas}`,
   ];
-  if (browser !== null) lines.push(`Browser: ${browser}`);
+  if (browser !== null) lines.push(`Browser, for e2e: ${browser}`);
   return lines;
 }
 
@@ -97,8 +127,12 @@ async function main(words: string[], signal: AbortSignal): Promise<number> {
     }
     await runFiles(report, files, sideBySide, signal);
     await runFiles(report, faultFiles, 1, signal);
+    const mongodbWas = await runOnMongodb(report, words, signal);
+    // A CI that has one and does not use it would say that both stores hold.
+    const skipped = report.skippedIn(mongodbSuite);
+    if (skipped && findOnPath("ferretdb", "mongod") !== null) report.count(`${mongodbSuite} ran, not skipped`, false);
     report.printDetails();
-    console.log(`\n${(await engineLines(browser)).join("\n")}\n`);
+    console.log(`\n${(await engineLines(mongodbWas, browser)).join("\n")}\n`);
   }
   const { passed, failed, skipped } = report.totals();
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);

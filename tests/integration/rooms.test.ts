@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Entry, JoinData, JoinError, RegisterData, SendData } from "@parley/protocol";
+import { whyTooSlow } from "../support/start-mongodb.ts";
 import { startTestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { connectTestClient, type TestClient } from "../support/websocket-client.ts";

@@ -7,8 +7,10 @@ type Colour = Parameters<typeof styleText>[0];
 
 /** Shows tests as they end, and sums up. */
 export interface TestReport {
-  /** Follows one file's run to its end. */
-  follow(file: string, stream: TestStream): Promise<void>;
+  /** Follows one file's run to its end; `note` goes behind the file's name. */
+  follow(file: string, stream: TestStream, note?: string): Promise<void>;
+  /** Whether a test of this file was skipped. */
+  skippedIn(file: string): boolean;
   /** Counts a check that is no test, such as the linter's. */
   count(name: string, passed: boolean): void;
   /** Failures in full, then skips with their reasons. */
@@ -27,8 +29,8 @@ export function createTestReport(rootDir: string): TestReport {
   let passed = 0;
   const paint = (colour: Colour, text: string) => styleText(colour, text, { stream: process.stdout });
 
-  const follow = async (file: string, stream: TestStream) => {
-    const name = relative(rootDir, file);
+  const follow = async (file: string, stream: TestStream, note = "") => {
+    const name = relative(rootDir, file) + note;
     const parents: string[] = [];
     const running = new Set<string>();
     const before = passed + failures.length + skips.length;
@@ -70,6 +72,7 @@ export function createTestReport(rootDir: string): TestReport {
 
   return {
     follow,
+    skippedIn: (file) => skips.some(({ title }) => title.startsWith(file)),
     count(name, isPassed) {
       if (isPassed) passed += 1;
       else failures.push({ title: name, error: "what it found stands above" });

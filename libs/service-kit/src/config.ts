@@ -8,6 +8,27 @@ export class ConfigError extends Error {
 }
 
 /** Settings that every service has. */
+/** For services with a store. */
+export const storeSettings = {
+  STORE_TIMEOUT_MS: Type.Integer({
+    default: 5_000,
+    minimum: 100,
+    maximum: 9_000,
+    description: "how long a call of the store may take before it counts as unavailable",
+  }),
+  STORE_POOL_SIZE: Type.Integer({
+    default: 20,
+    minimum: 2,
+    description: "connections to MongoDB at most; appends take half of them",
+  }),
+};
+
+/** What openStore is told of these settings. */
+export const storeOptions = (config: { STORE_TIMEOUT_MS: number; STORE_POOL_SIZE: number }) => ({
+  sqlite: { busyTimeoutMs: config.STORE_TIMEOUT_MS },
+  mongodb: { timeoutMs: config.STORE_TIMEOUT_MS, poolSize: config.STORE_POOL_SIZE },
+});
+
 export const commonSettings = {
   NATS_URL: Type.String({ default: "nats://127.0.0.1:4222", description: "NATS servers, comma-separated" }),
   NATS_USER: Type.Optional(Type.String({ description: "this service's user at NATS" })),

@@ -1,7 +1,8 @@
-import { ConfigError, commonSettings, readSettings, type Static, Type } from "@parley/service-kit";
+import { ConfigError, commonSettings, readSettings, type Static, storeSettings, Type } from "@parley/service-kit";
 
 export const chatSettings = Type.Object({
   ...commonSettings,
+  ...storeSettings,
   STORE_URL: Type.String({
     minLength: 1,
     description: "where messages live: sqlite:/absolute/path.db or mongodb://host/database",

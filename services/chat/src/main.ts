@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry, storeOptions } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { createAskApplication } from "./ask-application.ts";
 import { startChat } from "./chat.ts";
@@ -19,7 +19,7 @@ await runService(async (lifecycle) => {
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
-  const store = await openStore(config.STORE_URL);
+  const store = await openStore(config.STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
   const authorizing = authorizingOf(config);
   const chat = await startChat({

@@ -1,7 +1,8 @@
-import { commonSettings, readSettings, Type } from "@parley/service-kit";
+import { commonSettings, readSettings, storeSettings, Type } from "@parley/service-kit";
 
 export const notifySettings = Type.Object({
   ...commonSettings,
+  ...storeSettings,
   STORE_URL: Type.String({ minLength: 1, description: "where rooms, users and tickets live" }),
   NOTICE_STORE_URL: Type.Optional(
     Type.String({ description: "where notifications and SMS live; as STORE_URL unless set" }),

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connectBus } from "@parley/bus";
-import { apiAccessOf, ConfigError, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, ConfigError, natsOptionsOf, runService, startTelemetry, storeOptions } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
@@ -21,9 +21,10 @@ await runService(async (lifecycle) => {
     onError: (error) => logger.error({ err: error }, "NATS"),
   });
   lifecycle.onStop("bus", () => bus.close());
-  const store = await openStore(config.STORE_URL);
+  const store = await openStore(config.STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
-  const notices = config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL);
+  const notices =
+    config.NOTICE_STORE_URL === undefined ? store : await openStore(config.NOTICE_STORE_URL, storeOptions(config));
   if (notices !== store) lifecycle.onStop("notices", () => notices.close());
   const { NOTIFY_WEBHOOK_URL: url, NOTIFY_WEBHOOK_SECRET: secret } = config;
   if (url !== undefined && secret === undefined)

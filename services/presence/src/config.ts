@@ -1,7 +1,8 @@
-import { commonSettings, readSettings, Type } from "@parley/service-kit";
+import { commonSettings, readSettings, storeSettings, Type } from "@parley/service-kit";
 
 export const presenceSettings = Type.Object({
   ...commonSettings,
+  ...storeSettings,
   STORE_URL: Type.String({ minLength: 1, description: "where users live: as for the chat workers" }),
   REDIS_URL: Type.String({ minLength: 1, description: "where presence lives: redis://host:port" }),
   GRACE_MS: Type.Integer({

@@ -1,7 +1,8 @@
-import { ConfigError, commonSettings, readSettings, Type } from "@parley/service-kit";
+import { ConfigError, commonSettings, readSettings, storeSettings, Type } from "@parley/service-kit";
 
 export const smsSettings = Type.Object({
   ...commonSettings,
+  ...storeSettings,
   NOTICE_STORE_URL: Type.String({ minLength: 1, description: "where notifications and SMS live" }),
   REDIS_URL: Type.String({ minLength: 1, description: "where the queues live: redis://host:port" }),
   SMS_PROVIDER: Type.Union(

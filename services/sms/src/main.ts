@@ -1,4 +1,4 @@
-import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, natsOptionsOf, runService, startTelemetry, storeOptions } from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readSmsConfig } from "./config.ts";
 import { createProvider } from "./create-provider.ts";
@@ -14,7 +14,7 @@ const leaseMarginMs = 5_000;
 await runService(async (lifecycle) => {
   const config = readSmsConfig();
   const { logger, metrics, tracing } = await startTelemetry({ service: "sms", version, config, lifecycle });
-  const store = await openStore(config.NOTICE_STORE_URL);
+  const store = await openStore(config.NOTICE_STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
   const phones = config.SMS_PHONES
     ? await startPhones({
