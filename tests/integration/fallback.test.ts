@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
+import { connect as connectTcp } from "node:net";
 import { after, describe, test } from "node:test";
 import type { RegisterData, Reply, SendData } from "@parley/protocol";
 import { beginFallback, type FallbackClient } from "../support/fallback-client.ts";
@@ -330,6 +331,40 @@ describe("fallback", { concurrency: true }, () => {
     assert.equal(code, "resume_required");
     assert.ok(frames.length > 0 && frames.length <= 256);
     await writer.close();
+  });
+
+  test("calls that are cut off at any moment end neither a gateway nor anybody else's session", async () => {
+    const pids = [1, 2].map((gateway) => stack.row("gateway", gateway).pid);
+    const [victim, other] = [await registered(one), await registered(two)];
+    for (let i = 0; i < 90; i++) {
+      const { port } = new URL(i % 2 ? one : two);
+      const socket = connectTcp(Number(port), "127.0.0.1");
+      socket.on("error", () => {});
+      const head = `HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${victim.key}\r\n`;
+      const path = `/fallback/${victim.session}`;
+      const call = [
+        `GET ${path}/poll?after=${victim.frames.length} ${head}\r\n`,
+        `GET ${path}/stream ${head}\r\n`,
+        `POST ${path}/send ${head}Content-Length: 40\r\n\r\n{"event":`,
+        `POST ${path}/send ${head}Content-Length: 21\r\n\r\n{"event":"Heartbeat"}`,
+        `GET ${path}/poll?after=0 ${head}\r\nGET ${path}/stream ${head}\r\n`,
+        `GET ${path}/stream ${head}Last-Event-ID: 1\r\n\r\nDELETE /fallback/x.y ${head}\r\n`,
+      ][i % 6]!;
+      socket.write(call);
+      const moment = i % 7;
+      if (moment > 0) await new Promise((resolve) => setTimeout(resolve, moment));
+      if (i % 5 === 0) socket.destroy();
+      else socket.resetAndDestroy();
+    }
+    for (const client of [victim, other]) {
+      const stream = await client.stream(one);
+      assert.equal((await client.request(two, "Heartbeat")).success, true);
+      await stream.stop();
+    }
+    assert.deepEqual(
+      [1, 2].map((gateway) => stack.row("gateway", gateway).pid),
+      pids,
+    );
   });
 
   test("CORS: pages of a listed origin and of the gateway's own may call, others get 403", async () => {

@@ -75,6 +75,8 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
     };
     socket.conn.once("close", end);
     socket.once("disconnect", end);
+    // Engine.IO's own sign of life: its clients know of no other.
+    socket.conn.on("heartbeat", () => ask(session, link, "Heartbeat", null, () => {}));
     options.opened(session);
     link.send(options.hello(session.id));
 
