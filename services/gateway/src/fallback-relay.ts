@@ -28,14 +28,14 @@ type Told =
 export interface FallbackRelay {
   /** Has another node carry out a call. */
   forward(node: string, call: FallbackCall, outlet: Outlet): void;
-  /** Calls under way here for other nodes' sessions. */
-  forwarding(): number;
   close(): void;
 }
 
 const partChars = 128 * 1024;
 /** An owner that does not answer at all. */
 const takenWithinMs = 3_000;
+/** An owner that lives says something sooner: a poll ends, a stream has comments. */
+const quietMs = 40_000;
 /** How often an owner is asked whether it lives, while calls of its are open here. */
 const probeEveryMs = 2_000;
 
@@ -46,7 +46,8 @@ interface Forwarded {
   outlet: Outlet;
   subscription: Subscription;
   taken: boolean;
-  sinceMs: number;
+  /** When the owner last said something, or was asked. */
+  heardAtMs: number;
   text: string;
 }
 
@@ -143,6 +144,7 @@ export function createFallbackRelay(options: {
     if (noResponders(msg)) return fail(inbox, 401, unknownSession);
     const told = msg.json<Told>();
     call.taken = true;
+    call.heardAtMs = performance.now();
     if (told.kind === "taken") return;
     if (told.kind === "end") {
       forget(inbox);
@@ -168,7 +170,7 @@ export function createFallbackRelay(options: {
         if (!error) hear(inbox, msg);
       },
     });
-    forwarded.set(inbox, { node: owner, outlet, subscription, taken: false, sinceMs: performance.now(), text: "" });
+    forwarded.set(inbox, { node: owner, outlet, subscription, taken: false, heardAtMs: performance.now(), text: "" });
     outlet.onReady = () => send(owner, { note: "more", inbox });
     outlet.onGone = () => forget(inbox) && send(owner, { note: "gone", inbox });
     bus.publish(subjects.fallback(owner), JSON.stringify(call), inbox);
@@ -192,8 +194,8 @@ export function createFallbackRelay(options: {
     if (forwarded.size === 0) return;
     const nowMs = performance.now();
     const owners = new Set<string>();
-    for (const [inbox, { node: owner, taken, sinceMs }] of [...forwarded]) {
-      if (!taken && nowMs - sinceMs > takenWithinMs) fail(inbox, 503, unavailable);
+    for (const [inbox, { node: owner, taken, heardAtMs }] of [...forwarded]) {
+      if (nowMs - heardAtMs > (taken ? quietMs : takenWithinMs)) fail(inbox, 503, unavailable);
       else owners.add(owner);
     }
     if (bus.isConnected()) for (const owner of owners) probe(owner);
@@ -201,7 +203,6 @@ export function createFallbackRelay(options: {
 
   return {
     forward,
-    forwarding: () => forwarded.size,
     close() {
       clearInterval(probing);
       calls.unsubscribe();

@@ -11,7 +11,7 @@ import {
   type FallbackSessionOptions,
   unknownSession,
 } from "./fallback-session.ts";
-import type { Origins } from "./origins.ts";
+import { corsHeaders, foreignOrigin, type Origins } from "./origins.ts";
 import { answerJson, createHttpOutlet, errorJson, type Headers, type Outlet } from "./outlet.ts";
 import { readBody } from "./read-body.ts";
 import type { RoomListeners } from "./room-listeners.ts";
@@ -100,15 +100,8 @@ export function createFallback(options: FallbackOptions): Fallback {
   /** The headers that let a page of another origin read the answer; null, and answered, when it may not. */
   const cors = (response: HttpResponse, request: HttpRequest): Headers | null => {
     const origin = request.getHeader("origin");
-    if (origin === "") return [];
-    if (origins.allows(origin, request.getHeader("host")))
-      return [
-        ["Access-Control-Allow-Origin", origin],
-        ["Access-Control-Expose-Headers", "Retry-After"],
-        ["Vary", "Origin"],
-      ];
-    const error = "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)";
-    answerJson(response, 403, errorJson("forbidden", error), []);
+    if (origins.allows(origin, request.getHeader("host"))) return corsHeaders(origin);
+    answerJson(response, 403, foreignOrigin, []);
     return null;
   };
 

@@ -1,4 +1,21 @@
 /** Which web pages may talk to this gateway from a browser: their own server's always, others by a list. */
+import { errorJson, type Headers } from "./outlet.ts";
+
+/** The answer to a page that may not, with 403. */
+export const foreignOrigin = errorJson(
+  "forbidden",
+  "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)",
+);
+
+/** What lets a page of that origin, found to be allowed, read an answer. */
+export const corsHeaders = (origin: string): Headers =>
+  origin === ""
+    ? []
+    : [
+        ["Access-Control-Allow-Origin", origin],
+        ["Access-Control-Expose-Headers", "Retry-After"],
+        ["Vary", "Origin"],
+      ];
 
 export interface Origins {
   /** `origin`, `host`: the request's headers; an empty origin is no browser's cross-site request. */

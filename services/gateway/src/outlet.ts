@@ -25,7 +25,6 @@ const statusLines: { readonly [status: number]: string } = {
   401: "401 Unauthorized",
   403: "403 Forbidden",
   413: "413 Content Too Large",
-  429: "429 Too Many Requests",
   503: "503 Service Unavailable",
 };
 

@@ -3,8 +3,8 @@
  * the engine's handlers, which would end the process.
  */
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, WebSocketBehavior } from "uWebSockets.js";
-import type { Origins } from "./origins.ts";
-import { answerJson, errorJson, type Headers } from "./outlet.ts";
+import { corsHeaders, foreignOrigin, type Origins } from "./origins.ts";
+import { answerJson, errorJson } from "./outlet.ts";
 
 export interface DoorOptions {
   app: TemplatedApp;
@@ -24,22 +24,12 @@ export interface Door {
   publish: TemplatedApp["publish"];
 }
 
-/** The headers that let a page of that origin read an answer. */
-export const corsHeaders = (origin: string): Headers =>
-  origin === ""
-    ? []
-    : [
-        ["Access-Control-Allow-Origin", origin],
-        ["Vary", "Origin"],
-      ];
-
 export function createSocketIoDoor({ app, origins, refusal, onError }: DoorOptions): Door {
   /** Refuses a request that may not be, and answers true. */
   const refuses = (response: HttpResponse, request: HttpRequest): boolean => {
     const origin = request.getHeader("origin");
     if (!origins.allows(origin, request.getHeader("host"))) {
-      const error = "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)";
-      answerJson(response, 403, errorJson("forbidden", error), []);
+      answerJson(response, 403, foreignOrigin, []);
       return true;
     }
     if (request.getQuery("sid")) return false;

@@ -3,10 +3,10 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { randomBytes } from "node:crypto";
 import { decodeClientValue, limits } from "@parley/protocol";
 import { Server, type Socket } from "socket.io";
-import type { Origins } from "./origins.ts";
+import { corsHeaders, type Origins } from "./origins.ts";
 import type { RoomListeners } from "./room-listeners.ts";
 import { newSession, type Session, type SessionEvents } from "./session.ts";
-import { corsHeaders, createSocketIoDoor } from "./socket-io-door.ts";
+import { createSocketIoDoor } from "./socket-io-door.ts";
 import { type Answer, createSocketIoLink, type SocketIoLink, type SocketIoLinkOptions } from "./socket-io-link.ts";
 
 export interface SocketIoOptions
