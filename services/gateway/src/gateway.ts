@@ -35,7 +35,7 @@ import type { FallbackKeys } from "./fallback-keys.ts";
 import { eventFrame } from "./frames.ts";
 import { addGatewayMetrics } from "./gateway-metrics.ts";
 import { createHub, type HubCounts, type HubRoom } from "./hub.ts";
-import { createOrigins } from "./origins.ts";
+import { createOrigins, foreignOriginError } from "./origins.ts";
 import { loadPage } from "./page.ts";
 import { createPeople } from "./people.ts";
 import { createPresence } from "./presence.ts";
@@ -293,7 +293,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const raw = createRaw({ app, bus, framesPerSecond: eventsPerSecond, framesBurst: eventsBurst });
 
-  const origins = createOrigins(options.allowedOrigins ?? []);
+  const origins = createOrigins(options.allowedOrigins ?? [], () => originsRefused++);
 
   /** Why nobody new may come from there now, or null. */
   const refusal = (response: HttpResponse, request: HttpRequest): ConnectionRefusal | null => {
@@ -321,9 +321,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (subprotocol === null)
       return plain(response, "400 Bad Request", "Offer parley.v1.json or parley.v1.msgpack, or no subprotocol\n");
     if (!origins.allows(request.getHeader("origin"), request.getHeader("host"))) {
-      originsRefused++;
-      const why = "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)";
-      return plain(response, "403 Forbidden", `${why}\n`);
+      return plain(response, "403 Forbidden", `${foreignOriginError}\n`);
     }
     if (refused(response, request)) return;
     const key = request.getHeader("sec-websocket-key");

@@ -1,11 +1,10 @@
 /** Which web pages may talk to this gateway from a browser: their own server's always, others by a list. */
 import { errorJson, type Headers } from "./outlet.ts";
 
-/** The answer to a page that may not, with 403. */
-export const foreignOrigin = errorJson(
-  "forbidden",
-  "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)",
-);
+/** Why a page may not, with 403: in words, and as JSON. */
+export const foreignOriginError =
+  "Pages of this origin may not connect here; the operator lists those that may (ALLOWED_ORIGINS)";
+export const foreignOrigin = errorJson("forbidden", foreignOriginError);
 
 /** What lets a page of that origin, found to be allowed, read an answer. */
 export const corsHeaders = (origin: string): Headers =>
@@ -22,12 +21,16 @@ export interface Origins {
   allows(origin: string, host: string): boolean;
 }
 
-/** `allowed`: origins as browsers write them (`https://app.example.com`), or `*` for any. */
-export function createOrigins(allowed: readonly string[]): Origins {
+/** `allowed`: origins as browsers write them (`https://app.example.com`), or `*` for any; `refused` hears of each refusal. */
+export function createOrigins(allowed: readonly string[], refused: () => void = () => {}): Origins {
   const any = allowed.includes("*");
   const listed = new Set(allowed);
   return {
-    allows: (origin, host) => origin === "" || any || listed.has(origin) || isSameHost(origin, host),
+    allows(origin, host) {
+      const isAllowed = origin === "" || any || listed.has(origin) || isSameHost(origin, host);
+      if (!isAllowed) refused();
+      return isAllowed;
+    },
   };
 }
 
