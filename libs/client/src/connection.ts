@@ -41,13 +41,16 @@ export interface ConnectionOptions extends CredentialsOptions {
   presence: "all" | "rooms" | "none";
 }
 
+/** What a registration brought; a tab that comes to one made earlier asks by itself who is here. */
+export type Registered = Omit<RegisterData, "activeUsers"> & Partial<Pick<RegisterData, "activeUsers">>;
+
 /** What the parts of the SDK that live on a connection hear from it. */
 export interface ConnectionEvents {
   state: ConnectionState;
   /** Something in the snapshot changed. */
   change: undefined;
   /** A new link is registered; whatever the last one left open can go on. */
-  online: RegisterData;
+  online: Registered;
   /** The link ended. */
   offline: { code: number };
   event: ServerEvent;

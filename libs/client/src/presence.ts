@@ -1,4 +1,4 @@
-import type { ActiveUsersData, PresenceData, PresentUser, RegisterData, ServerEvent, Status } from "@parley/protocol";
+import type { ActiveUsersData, PresenceData, PresentUser, ServerEvent, Status } from "@parley/protocol";
 import type { Connection } from "./connection.ts";
 import { createStore, type Store } from "./emitter.ts";
 
@@ -89,17 +89,21 @@ export function createPresence(connection: Connection) {
     clearTimeout(timer);
     timer = setTimeout(
       () => {
-        connection.call<ActiveUsersData>("ActiveUsers", { limit: perPage }).then(begin, () => {
-          // The next registration brings it.
-        });
+        // Failing, the next registration brings it.
+        connection
+          .call<ActiveUsersData>("ActiveUsers", { limit: perPage })
+          .then(begin)
+          .catch(() => {});
       },
       askAgainMs.least + Math.random() * (askAgainMs.most - askAgainMs.least),
     );
   }
 
-  connection.on("online", (data: RegisterData) => {
+  connection.on("online", (data) => {
     clearTimeout(timer);
     if (data.activeUsers) begin(data.activeUsers);
+    // A tab that came to a connection begun earlier.
+    else askAgain();
     if (choice && choice.status !== "online") connection.call("SetStatus", choice).catch(() => {});
   });
   connection.on("state", (state) => {

@@ -1,5 +1,5 @@
-import type { RegisterData, ServerEvent } from "@parley/protocol";
-import type { ConnectionSnapshot } from "./connection.ts";
+import type { ServerEvent } from "@parley/protocol";
+import type { ConnectionSnapshot, Registered } from "./connection.ts";
 import { ParleyError } from "./errors.ts";
 
 /** A ParleyError as it passes between tabs, where a class would lose its fields. */
@@ -19,7 +19,7 @@ export type TabAsk = { from: string } & (
 /** What the tab that has the connection says: to all, or `to` one. */
 export type TabTold = { leader: string; to?: string } & (
   | { kind: "snapshot"; snapshot: Omit<ConnectionSnapshot, "error">; error: ErrorFields | null }
-  | { kind: "online"; era: number; data: RegisterData }
+  | { kind: "online"; era: number; data: Registered }
   | { kind: "offline"; code: number }
   | { kind: "event"; frame: ServerEvent }
   | { kind: "answer"; id: number; data?: unknown; error?: ErrorFields }

@@ -1,5 +1,5 @@
-import type { RegisterData, ServerEvent } from "@parley/protocol";
-import type { Connection, ConnectionSnapshot } from "./connection.ts";
+import type { ServerEvent } from "@parley/protocol";
+import type { Connection, ConnectionSnapshot, Registered } from "./connection.ts";
 import type { ParleyError } from "./errors.ts";
 import { fieldsOf, hold, type TabChannel, type TabTold, type Without } from "./tab-channel.ts";
 
@@ -21,7 +21,7 @@ export function createTabLeader(
   const rooms = new Map<string, Set<string>>();
   const tabs = new Set<string>();
   const ended = new AbortController();
-  let registered: RegisterData | null = null;
+  let registered: Registered | null = null;
 
   const tell = (what: Without<TabTold, "leader">) => channel.postMessage({ ...what, leader: me } as TabTold);
 
@@ -86,7 +86,8 @@ export function createTabLeader(
     // Rooms of the others are joined anew, by themselves.
     rooms.clear();
     for (const room of Object.keys(mine)) rooms.set(room, new Set([me]));
-    registered = data;
+    // For tabs that come later, which ask who is here by then.
+    registered = { ...data, activeUsers: undefined };
     tell({ kind: "online", era: connection.era(), data });
   });
   connection.on("offline", ({ code }) => tell({ kind: "offline", code }));
