@@ -23,6 +23,7 @@ const optionTable = {
   own: ["", "start a stack for this run even when one runs already"],
   gateways: ["N", "gateways of the run's own stack [2]; means --own"],
   chat: ["N", "chat workers of the run's own stack [2]; means --own"],
+  store: ["KIND", "sqlite or mongodb, of the run's own stack [sqlite]; means --own"],
   rooms: ["R", "fanout: rooms [1]; send: rooms [one a connection]"],
   members: ["M", "fanout: listeners in each room [1000]"],
   publishers: ["P", "fanout: publishers a room, each a connection of its own [1]"],
@@ -82,6 +83,7 @@ export interface Options {
   own: boolean;
   gateways: number;
   chatWorkers: number;
+  store: "sqlite" | "mongodb";
   rooms: number | null;
   members: number;
   publishers: number;
@@ -177,9 +179,13 @@ export function readOptions(args: string[]): Options | "help" {
   const all = scenario === "all";
   if (isDrill(scenario) && (values.target !== undefined || values.pids !== undefined))
     throw new UsageError(`${scenario} ends processes, so it starts a stack of its own: leave --target and --pids out`);
-  const own = Boolean(values.own) || values.gateways !== undefined || values.chat !== undefined;
+  const own =
+    Boolean(values.own) || values.gateways !== undefined || values.chat !== undefined || values.store !== undefined;
+  const store = values.store ?? "sqlite";
+  if (store !== "sqlite" && store !== "mongodb")
+    throw new UsageError(`--store takes sqlite or mongodb, not "${String(store)}"`);
   if (own && (values.target !== undefined || values.pids !== undefined))
-    throw new UsageError("--own, --gateways and --chat start a new stack: leave --target and --pids out");
+    throw new UsageError("--own, --gateways, --chat and --store start a new stack: leave --target and --pids out");
   if (values.pids !== undefined && values.target === undefined)
     throw new UsageError("--pids says what runs behind --target: give that too");
   return {
@@ -189,6 +195,7 @@ export function readOptions(args: string[]): Options | "help" {
     own,
     gateways: number("gateways", 2, 1, 64),
     chatWorkers: number("chat", 2, 1, 64),
+    store,
     rooms: number("rooms", null, 1, 100_000),
     members: number("members", scenario === "ways" ? 10 : 1000, 1, 100_000),
     publishers: number("publishers", 1, 1, 10_000),

@@ -57,7 +57,7 @@ export async function findServers(options: Options, announce: (line: string) => 
 }
 
 async function startOwn(options: Options, announce: (line: string) => void): Promise<Servers> {
-  const { gateways, chatWorkers } = options;
+  const { gateways, chatWorkers, store } = options;
   announce(`starting a stack for this run: ${gateways} gateway(s), ${chatWorkers} chat worker(s)`);
   // Not in the system's temporary folder: where that is memory, durable sends would cost no disk write.
   const parent = join(checkoutDir, ".parley");
@@ -68,6 +68,7 @@ async function startOwn(options: Options, announce: (line: string) => void): Pro
     const stack = await startStack({
       checkoutDir,
       stateDir,
+      store,
       anyPorts: true,
       loadTest: true,
       instances: { gateway: gateways, chat: chatWorkers },
