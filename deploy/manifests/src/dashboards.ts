@@ -36,6 +36,16 @@ const processes = (labels: string): Row => ({
   ],
 });
 
+const apis = (labels: string): Row => ({
+  title: "Internal API",
+  panels: [
+    panel("Calls", "reqps", [
+      [by("service, route, status", "parley_api_requests_total", labels), "{{service}} {{route}} {{status}}"],
+    ]),
+    panel("How long they take", "s", quantiles("parley_api_request_seconds", labels)),
+  ],
+});
+
 const workers = (services: string): Row => ({
   title: "Batches",
   panels: [
@@ -185,6 +195,7 @@ export const dashboards: Readonly<Record<string, object>> = {
         panel("How long it takes", "s", quantiles("parley_sms_attempt_seconds")),
       ],
     },
+    apis(', service=~"notify|sms"'),
     processes(', service=~"notify|sms"'),
   ]),
 };

@@ -11,8 +11,9 @@ import fastify, {
 } from "fastify";
 import { Value } from "typebox/value";
 import { type ApiAccess, createAccessCheck } from "./api-access.ts";
+import { addApiMetrics } from "./api-metrics.ts";
 import { addLogLevelRoutes } from "./log-level.ts";
-import type { Logger } from "./logger.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { Span, Tracing } from "./tracing.ts";
 
 export type InternalApi = FastifyInstance<
@@ -23,13 +24,11 @@ export type InternalApi = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-export interface InternalApiOptions {
+export interface InternalApiOptions extends Telemetry {
   title: string;
   description: string;
   version: string;
   access: ApiAccess;
-  logger: Logger;
-  tracing?: Tracing | null;
   /** Whether the service can do its work now: what `/readyz` says. */
   isReady: () => boolean;
   /** Paths that need no service token because they check their callers in a way of their own. */
@@ -105,6 +104,7 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
     void reply.header("www-authenticate", 'Basic realm="Parley: the service token is the password"');
     throw new ApiError(401, "unauthorized", "Send the header Authorization: Bearer <service token> (INTERNAL_TOKEN)");
   });
+  addApiMetrics(api, options.metrics);
   if (options.tracing) traceRequests(api, options.tracing);
   api.setErrorHandler((error: ApiFault, request, reply) => {
     const status = error.statusCode ?? 500;

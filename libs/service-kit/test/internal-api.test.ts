@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
-import { apiAccessOf, ConfigError, createInternalApi, createLogger, Type } from "../src/index.ts";
+import { apiAccessOf, ConfigError, createInternalApi, createLogger, createMetrics, Type } from "../src/index.ts";
 
 const [old, young] = ["the-first-secret-of-all", "the-secret-after-that-one"];
 const logger = createLogger({ service: "test", instance: "1", level: "silent" });
 
 async function api(t: TestContext, docsOpen = false) {
   const made = await createInternalApi({
-    ...{ title: "Parley chat", description: "A test.", version: "1", logger, isReady: () => true },
+    ...{ title: "Parley chat", description: "A test.", version: "1", isReady: () => true },
+    ...{ logger, metrics: createMetrics({ service: "test", version: "1", logger }), tracing: null },
     access: apiAccessOf({ INTERNAL_TOKEN: `${old}, ${young}`, INTERNAL_DOCS_OPEN: docsOpen }),
   });
   made.post(

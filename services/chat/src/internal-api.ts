@@ -15,8 +15,7 @@ import {
   ApiError,
   createInternalApi,
   type InternalApi,
-  type Logger,
-  type Tracing,
+  type Telemetry,
   Type,
 } from "@parley/service-kit";
 import type { MemberRecord, RoomRecord } from "@parley/store";
@@ -106,8 +105,7 @@ async function present(deps: ChatDeps, name: string): Promise<RoomState> {
 export async function createChatApi(options: {
   chat: Chat;
   access: ApiAccess;
-  logger: Logger;
-  tracing: Tracing | null;
+  telemetry: Telemetry;
   version: string;
 }): Promise<InternalApi> {
   const { deps } = options.chat;
@@ -116,8 +114,7 @@ export async function createChatApi(options: {
     description: "Rooms, their members and their messages.",
     version: options.version,
     access: options.access,
-    logger: options.logger,
-    tracing: options.tracing,
+    ...options.telemetry,
     isReady: options.chat.isReady,
   });
   addRooms(api, deps);

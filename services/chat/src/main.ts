@@ -10,7 +10,8 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readChatConfig();
-  const { logger, metrics, tracing } = await startTelemetry({ service: "chat", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "chat", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "chat",
@@ -42,7 +43,7 @@ await runService(async (lifecycle) => {
     sweepEveryMs: config.SWEEP_EVERY_MS,
   });
   lifecycle.onStop("chat", () => chat.stop());
-  const api = await createChatApi({ chat, logger, tracing, access: apiAccessOf(config), version });
+  const api = await createChatApi({ chat, telemetry, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "chat worker ready");

@@ -1,11 +1,18 @@
 /** The gateway's internal API: who is connected here, and how to let go of them. */
-import { type ApiAccess, ApiError, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import {
+  type ApiAccess,
+  ApiError,
+  createInternalApi,
+  type InternalApi,
+  type Telemetry,
+  Type,
+} from "@parley/service-kit";
 import type { Gateway } from "./gateway.ts";
 
 export async function createGatewayApi(options: {
   gateway: Gateway;
   access: ApiAccess;
-  logger: Logger;
+  telemetry: Telemetry;
   version: string;
 }): Promise<InternalApi> {
   const { gateway } = options;
@@ -14,7 +21,7 @@ export async function createGatewayApi(options: {
     description: "Connections of one gateway.",
     version: options.version,
     access: options.access,
-    logger: options.logger,
+    ...options.telemetry,
     isReady: gateway.isReady,
   });
   const tags = ["sessions"];

@@ -13,7 +13,8 @@ import { version } from "./version.ts";
 await runService(async (lifecycle) => {
   const config = readGatewayConfig();
   setLimits(limitsOf(config));
-  const { logger, metrics, tracing } = await startTelemetry({ service: "gateway", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "gateway", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "gateway",
@@ -41,7 +42,7 @@ await runService(async (lifecycle) => {
     webDir: config.WEB_DIR,
   });
   lifecycle.onStop("gateway", () => gateway.stop());
-  const api = await createGatewayApi({ gateway, logger, access: apiAccessOf(config), version });
+  const api = await createGatewayApi({ gateway, telemetry, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));

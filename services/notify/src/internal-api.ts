@@ -11,14 +11,7 @@ import {
   readPreferences,
   utf8Bytes,
 } from "@parley/protocol";
-import {
-  type ApiAccess,
-  createInternalApi,
-  type InternalApi,
-  type Logger,
-  type Tracing,
-  Type,
-} from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
 import { checkKey } from "./accept-sms.ts";
 import type { Notify } from "./notify.ts";
 import { oneLine } from "./one-line.ts";
@@ -73,8 +66,7 @@ const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) });
 export async function createNotifyApi(options: {
   notify: Notify;
   access: ApiAccess;
-  logger: Logger;
-  tracing: Tracing | null;
+  telemetry: Telemetry;
   version: string;
 }): Promise<InternalApi> {
   const { notify } = options;
@@ -83,8 +75,7 @@ export async function createNotifyApi(options: {
     description: "Notifications and SMS: an answer of 202 means that it is recorded, and will be seen to.",
     version: options.version,
     access: options.access,
-    logger: options.logger,
-    tracing: options.tracing,
+    ...options.telemetry,
     isReady: notify.isReady,
   });
   addSms(api, notify);

@@ -12,7 +12,8 @@ const hourMs = 60 * 60_000;
 
 await runService(async (lifecycle) => {
   const config = readNotifyConfig();
-  const { logger, metrics, tracing } = await startTelemetry({ service: "notify", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "notify", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "notify",
@@ -48,7 +49,7 @@ await runService(async (lifecycle) => {
     keepMs: config.NOTIFY_KEEP_DAYS * 24 * hourMs,
   });
   lifecycle.onStop("notify", () => notify.stop());
-  const api = await createNotifyApi({ notify, logger, tracing, access: apiAccessOf(config), version });
+  const api = await createNotifyApi({ notify, telemetry, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "notify worker ready");

@@ -2,14 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type EmitRequest, subjects } from "@parley/bus";
 import { checkName, checkRoomName, checkUserId, limits, Refusal } from "@parley/protocol";
-import {
-  type ApiAccess,
-  createInternalApi,
-  type InternalApi,
-  type Logger,
-  type Tracing,
-  Type,
-} from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
 import { newUser, type UserRecord } from "@parley/store";
 import type { Presence } from "./presence.ts";
 
@@ -86,8 +79,7 @@ function changesOf({ name, info, ...rest }: { name?: string; info?: Record<strin
 export async function createPresenceApi(options: {
   presence: Presence;
   access: ApiAccess;
-  logger: Logger;
-  tracing: Tracing | null;
+  telemetry: Telemetry;
   version: string;
 }): Promise<InternalApi> {
   const { presence } = options;
@@ -96,8 +88,7 @@ export async function createPresenceApi(options: {
     description: "Who is here, users, and events for chosen ones.",
     version: options.version,
     access: options.access,
-    logger: options.logger,
-    tracing: options.tracing,
+    ...options.telemetry,
     isReady: presence.isReady,
   });
   addPresence(api, presence);

@@ -10,7 +10,8 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readPresenceConfig();
-  const { logger, metrics, tracing } = await startTelemetry({ service: "presence", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "presence", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "presence",
@@ -41,7 +42,7 @@ await runService(async (lifecycle) => {
     leaseMs: config.LEASE_MS,
   });
   lifecycle.onStop("presence", () => presence.stop());
-  const api = await createPresenceApi({ presence, logger, tracing, access: apiAccessOf(config), version });
+  const api = await createPresenceApi({ presence, telemetry, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "presence worker ready");

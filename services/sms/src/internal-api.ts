@@ -1,6 +1,6 @@
 /** The SMS worker's internal API: what became of an SMS, dead letters, the queues, and the providers' callbacks. */
 import { Refusal } from "@parley/protocol";
-import { type ApiAccess, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
 import type { SmsRecord } from "@parley/store";
 import { addBoard } from "./board.ts";
 import type { CallbackRequest, Provider } from "./providers/provider.ts";
@@ -30,7 +30,7 @@ export async function createSmsApi(options: {
   provider: Provider;
   redisUrl: string;
   access: ApiAccess;
-  logger: Logger;
+  telemetry: Telemetry;
   version: string;
 }): Promise<InternalApi> {
   const { sms, provider } = options;
@@ -40,7 +40,7 @@ export async function createSmsApi(options: {
     description: "What became of each SMS, dead letters, and the queues (page at /queues).",
     version: options.version,
     access: options.access,
-    logger: options.logger,
+    ...options.telemetry,
     isReady: sms.isReady,
     openPaths: [callbackPath],
   });
@@ -97,7 +97,7 @@ export async function createSmsApi(options: {
     },
   );
   await addCallbacks(api, callbackPath, options);
-  await addBoard(api, options);
+  await addBoard(api, { redisUrl: options.redisUrl, logger: options.telemetry.logger });
   return api;
 }
 

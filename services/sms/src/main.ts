@@ -13,7 +13,8 @@ const leaseMarginMs = 5_000;
 
 await runService(async (lifecycle) => {
   const config = readSmsConfig();
-  const { logger, metrics, tracing } = await startTelemetry({ service: "sms", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "sms", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const store = await openStore(config.NOTICE_STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
   const phones = config.SMS_PHONES
@@ -53,7 +54,7 @@ await runService(async (lifecycle) => {
   });
   lifecycle.onStop("sms", () => sms.stop());
   const api = await createSmsApi({
-    ...{ sms, provider, logger, version },
+    ...{ sms, provider, telemetry, version },
     redisUrl: config.REDIS_URL,
     access: apiAccessOf(config),
   });

@@ -1,6 +1,6 @@
 /** The timer worker's internal API: what an application's backend does with timers, whoever controls them otherwise. */
 import { checkRoomName, Refusal, readDuration, readTimerChanges } from "@parley/protocol";
-import { type ApiAccess, createInternalApi, type InternalApi, type Logger, Type } from "@parley/service-kit";
+import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
 import type { RoomRecord } from "@parley/store";
 import { remainingAt, reset, set, start, stop, viewOf } from "./countdown.ts";
 import type { TimerDeps, TimerWorker } from "./timer.ts";
@@ -33,13 +33,14 @@ const Paging = Type.Object({
 
 export async function createTimerApi(options: {
   timer: TimerWorker;
-  logger: Logger;
+  telemetry: Telemetry;
   access: ApiAccess;
   version: string;
 }): Promise<InternalApi> {
-  const { timer, ...rest } = options;
+  const { timer, telemetry, ...rest } = options;
   const api = await createInternalApi({
     ...rest,
+    ...telemetry,
     title: "Parley timer",
     description: "The rooms' timers. Any worker answers for all of them.",
     isReady: timer.isReady,

@@ -9,7 +9,8 @@ import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readTimerConfig();
-  const { logger, metrics, tracing } = await startTelemetry({ service: "timer", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "timer", version, config, lifecycle });
+  const { logger, metrics, tracing } = telemetry;
   const bus = await connectBus({
     ...natsOptionsOf(config),
     role: "timer",
@@ -30,7 +31,7 @@ await runService(async (lifecycle) => {
     worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
   });
   lifecycle.onStop("timer", () => timer.stop());
-  const api = await createTimerApi({ timer, logger, access: apiAccessOf(config), version });
+  const api = await createTimerApi({ timer, telemetry, access: apiAccessOf(config), version });
   await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
   lifecycle.onStop("internal API", () => api.close());
   logger.info({ api: api.addresses()[0] }, "timer worker ready");
