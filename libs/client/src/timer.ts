@@ -53,6 +53,8 @@ export interface TimerCore {
   forget(): void;
 }
 
+/** Ticks come each second; after this long without one, something else is true that was not heard. */
+const unheardMs = 3_500;
 /** A little behind the second, so that the next one is surely there. */
 const behindMs = 5;
 
@@ -64,6 +66,7 @@ export function createTimer(room: string, connection: Connection): TimerCore {
   /** Seconds shown of this version: they only fall. */
   let shown = Infinity;
   let lastEnd = 0;
+  let heardAtMs = 0;
   let wake: ReturnType<typeof setTimeout> | undefined;
 
   const remainingMs = (): number => {
@@ -86,8 +89,12 @@ export function createTimer(room: string, connection: Connection): TimerCore {
       shown = seconds;
       store.changed();
     }
-    if (view?.state !== "running" || seconds === 0) return;
-    wake = setTimeout(count, Math.max(1, remainingMs() - (seconds - 1) * 1_000) + behindMs);
+    if (view?.state !== "running") return;
+    if (performance.now() - heardAtMs > unheardMs && connection.isOnline()) {
+      heardAtMs = performance.now();
+      load().catch(() => {});
+    }
+    wake = setTimeout(count, seconds === 0 ? 1_000 : Math.max(1, remainingMs() - (seconds - 1) * 1_000) + behindMs);
     // Node's timers keep a process alive; this one is no reason to.
     (wake as { unref?: () => void }).unref?.();
   };
@@ -99,10 +106,19 @@ export function createTimer(room: string, connection: Connection): TimerCore {
       clock.forget();
       shown = Infinity;
     }
+    heardAtMs = performance.now();
     if (next.endsAt !== null) clock.heard(Date.parse(next.endsAt) - next.remainingMs);
+    const ended = view?.state === "running" && next.state === "finished";
     view = next;
+    if (ended) finished(next);
     if (changed) store.changed();
     count();
+  };
+
+  const finished = (timer: TimerView) => {
+    if (timer.version <= lastEnd) return;
+    lastEnd = timer.version;
+    events.emit("finished", timer);
   };
 
   const ask = async (event: string, fields: object = {}): Promise<TimerView> => {
@@ -136,11 +152,7 @@ export function createTimer(room: string, connection: Connection): TimerCore {
       remainingMs,
     },
     heard: ({ timer }) => heard(timer),
-    finished(timer) {
-      if (timer.version <= lastEnd) return;
-      lastEnd = timer.version;
-      events.emit("finished", timer);
-    },
+    finished,
     forget() {
       if (!view) return;
       clearTimeout(wake);

@@ -114,3 +114,17 @@ test("the server's clock is that of the frame that took the least time", () => {
     }),
   );
 });
+
+test("a change that was never heard is asked for, once the ticks stay away", async (t) => {
+  const { server, timer, tell } = await start(t);
+  const ends: number[] = [];
+  timer.on("finished", ({ version }) => ends.push(version));
+  server.setScript(({ event }) =>
+    event === "GetTimer"
+      ? { timer: view({ state: "finished", remainingMs: 0, version: 3 }), notify: false }
+      : undefined,
+  );
+  tell(running(60_000, 0));
+  await until("the question", () => timer.snapshot().timer?.state === "finished");
+  assert.deepEqual([timer.snapshot().time, ends], ["00:00:00", [3]]);
+});

@@ -35,6 +35,8 @@ export interface Running {
   lateness: Tally;
   counts: { ticks: number; standstills: number; clockSteps: number };
   size(): number;
+  /** How many partitions' timers are held here. */
+  loaded(): number;
   /** The newest known of a timer: held, let go, or neither. */
   adopt(timer: Timer): void;
   /** A running timer held here, and what remains of it. */
@@ -90,7 +92,7 @@ export function createRunning(options: RunningOptions): Running {
   const show = (held: Held, remainingMs: number) => {
     held.shown = secondsShown(remainingMs);
     counts.ticks++;
-    tell.frame(held.face, remainingMs);
+    tell.tick(held.face, remainingMs);
   };
 
   /** Tried again at each of its seconds until the store takes it. */
@@ -223,6 +225,7 @@ export function createRunning(options: RunningOptions): Running {
     lateness,
     counts,
     size: () => byRoom.size,
+    loaded: () => loaded.size,
     adopt,
     reread,
     turn: ticker.turn,

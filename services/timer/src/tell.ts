@@ -32,6 +32,8 @@ export function faceOf(timer: Timer): Face {
 export const orderAt = (version: number, remainingMs: number): number => timerOrder(version, secondsShown(remainingMs));
 
 export interface Tell {
+  /** A frame that the next one makes needless: not kept for a NATS that is away, where seconds of all rooms would pile up. */
+  tick(face: Face, remainingMs: number): void;
   frame(face: Face, remainingMs: number): void;
   /** The end: the last frame, then `timer.finished`. */
   finished(timer: Timer): void;
@@ -48,11 +50,15 @@ export interface TimerChanged {
 
 export function createTell(bus: Bus, worker: string): Tell {
   const writer = new ByteWriter(1_024);
+  const frame = (face: Face, remainingMs: number) => {
+    const order = orderAt(face.version, remainingMs);
+    writeRecord(writer, recordKinds.timer, face.tag, order, face.frame(remainingMs));
+    bus.publish(face.subject, writer.take());
+  };
   return {
-    frame(face, remainingMs) {
-      const order = orderAt(face.version, remainingMs);
-      writeRecord(writer, recordKinds.timer, face.tag, order, face.frame(remainingMs));
-      bus.publish(face.subject, writer.take());
+    frame,
+    tick(face, remainingMs) {
+      if (bus.isConnected()) frame(face, remainingMs);
     },
     finished(timer) {
       const face = faceOf(timer);

@@ -10,6 +10,7 @@ import { createProgress } from "./progress.ts";
 import { formatReport, reportOf, type ScenarioReport } from "./report.ts";
 import { findServers } from "./servers.ts";
 import { createParleySide, startBareSide } from "./side.ts";
+import { runTimers, timersHelp } from "./timers.ts";
 
 const progress = createProgress(process.stderr);
 /** What the run started or changed, undone in reverse. */
@@ -90,9 +91,11 @@ function writeJson(file: string, options: Options, scenarios: (ScenarioReport & 
 
 async function main(): Promise<number> {
   try {
+    const [scenario, ...rest] = process.argv.slice(2);
+    if (scenario === "timers" && !rest.includes("--help")) return await runTimers(rest, progress.line);
     const options = readOptions(process.argv.slice(2));
     if (options === "help") {
-      process.stdout.write(helpText);
+      process.stdout.write(`${helpText}\n${timersHelp}`);
       return 0;
     }
     return (await run(options)) ? 0 : 1;
