@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { connectBus, emit, emitUser } from "@parley/bus";
 import { makeToken } from "@parley/local";
-import { type ActiveUsersData, Refusal } from "@parley/protocol";
+import { type ActiveUsersData, type PresentUser, Refusal } from "@parley/protocol";
 import { connectPresenceClient, type PresenceClientOptions, whenPresent } from "../support/presence-client.ts";
 import { startTestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -128,6 +128,18 @@ describe("presence", () => {
     for (const client of [outsider, deaf])
       assert.deepEqual([client.told("online", other.user.id), client.told("offline", other.user.id)], [[], []]);
     await Promise.all([insider, outsider, deaf].map((client) => client.request("Unregister")));
+  });
+
+  test("a guest's reply carries more than id and name only when asked to, with info:true", async () => {
+    const guest = await connect("Ina");
+    assert.deepEqual(Object.keys(guest.user).sort(), ["guest", "id", "name"]);
+    const again = await connectTestClient(`${stack.wsUrl()}/ws`);
+    const { user } = await again.request<{ user: PresentUser }>("Register", { token: guest.token, info: true });
+    assert.deepEqual(
+      [user.id, user.name, user.status, user.devices, user.info],
+      [guest.user.id, "Ina", "online", 2, null],
+    );
+    await Promise.all([guest, again].map((client) => client.request("Unregister")));
   });
 
   test("a guest becomes a user without a new connection, and keeps rooms and read marks", async () => {

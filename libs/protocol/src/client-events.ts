@@ -33,6 +33,8 @@ export type ClientEvent =
       name: string | null;
       /** JSON text of an object, or null. */
       infoJson: string | null;
+      /** `info:true`: the reply's user is as others see them, `info` and all. */
+      withInfo: boolean;
       rooms: Resume[];
       presence: PresenceScope;
     }
@@ -118,8 +120,8 @@ function readRegister(fields: Fields): ClientEvent {
   });
   const guest = optional(fields.guest, (value) => checkBoolean(value, "guest")) ?? false;
   if (token !== null && guest) throw new Refusal("bad_request", "give either token or guest:true, not both");
-  const infoJson = optional(fields.info, (value) => {
-    if (!isObject(value)) throw new Refusal("bad_request", "info must be an object");
+  const infoJson = optional(typeof fields.info === "boolean" ? null : fields.info, (value) => {
+    if (!isObject(value)) throw new Refusal("bad_request", "info must be an object, or true");
     const json = carriedJson(value, "info");
     if (utf8Bytes(json) > limits.infoBytes) throw new Refusal("too_large", `info is over ${limits.infoBytes} bytes`);
     return json;
@@ -138,7 +140,8 @@ function readRegister(fields: Fields): ClientEvent {
   if (presence !== "all" && presence !== "rooms" && presence !== "none")
     throw new Refusal("bad_request", 'presence must be "all", "rooms" or "none"');
   const name = optional(fields.name, (value) => checkName(value, "name", limits.userNameChars));
-  return { event: "Register", token, guest, name, infoJson, rooms, presence };
+  const withInfo = fields.info === true;
+  return { event: "Register", token, guest, name, infoJson, withInfo, rooms, presence };
 }
 
 /** JSON text of a value as it came. JSON.parse makes Infinity of 1e400, and JSON.stringify would make null of that. */

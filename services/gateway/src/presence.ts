@@ -63,7 +63,12 @@ export function createPresence({ bus, requester, report }: PresenceOptions): Pre
     });
 
   /** A page as it is with this session in it. */
-  const page = async (session: Session, room: string | null, next: string | null, limit: number) => {
+  const page = async (
+    session: Session,
+    room: string | null,
+    next: string | null,
+    limit: number,
+  ): Promise<ActivePage> => {
     await report.settled(session);
     return ask<ActivePage>(shardOf(session.user?.id ?? ""), { kind: "active", room, next, limit });
   };

@@ -82,7 +82,8 @@ export function createRegister(options: RegisterOptions) {
         activeUsers = await presence.firstPage(session);
       }
       if (session.stage === "registering") {
-        const parts = [`"user":${user}`];
+        const seen = event.withInfo ? activeUsers?.users.find((each) => each.id === userId) : undefined;
+        const parts = [`"user":${seen ? JSON.stringify(seen) : user}`];
         if (identity.token) parts.push(`"token":${JSON.stringify(identity.token)}`);
         if (expiresAtMs !== null) parts.push(`"expiresAt":"${new Date(expiresAtMs).toISOString()}"`);
         parts.push(`"activeUsers":${JSON.stringify(activeUsers)}`);
