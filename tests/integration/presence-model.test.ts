@@ -99,6 +99,7 @@ test("[P1] [P3] whatever comes, drops, dies and returns, on several nodes: Redis
         toldInAll++;
         if (change === "offline") heard.delete(user.id);
         else if (change !== null) heard.set(user.id, user.status);
+        if (user.status === "offline") assert.equal(change, "offline");
         // [P3] each kind is what it says.
         if (change === "offline") assert.equal(user.status, "offline");
         if (change === "online" || change === "update") assert.notEqual(user.status, "offline");

@@ -58,7 +58,8 @@ export function createTeller(options: TellerOptions): Teller {
         user: viewOf(one.user, { ...one, seenAtMs: one.status === "" ? one.seenAtMs : now() }, records[i] ?? null),
         change: changeOf(one),
         rooms: one.rooms,
-        entered: one.entered,
+        // Who came and went before it was told is nowhere now.
+        entered: one.status === "" ? [] : one.entered,
       }),
     );
     // Told first, noted as told after it: a worker killed in between tells twice, and never not at all.
@@ -66,12 +67,13 @@ export function createTeller(options: TellerOptions): Teller {
     if (told.length > 0) await publish(told);
     counts.told += told.length;
     await Promise.all(shards.map((shard, i) => directory.markTold(shard, waiting[i] ?? [])));
-    await keepLastSeen(all.filter(({ status, told: before }) => status === "" && before !== ""));
+    keepLastSeen(all.filter(({ status, told: before }) => status === "" && before !== ""));
   };
 
-  const keepLastSeen = async (gone: Untold[]) => {
+  /** Nobody waits for the store. */
+  const keepLastSeen = (gone: Untold[]) => {
     for (const [seenAtMs, some] of Map.groupBy(gone, (one) => one.seenAtMs))
-      await users
+      users
         .touch(
           some.map(({ user }) => user.id),
           seenAtMs,

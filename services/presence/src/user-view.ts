@@ -21,12 +21,21 @@ export function viewOf(
   };
 }
 
-/** The users' records; all null while the store can't be reached, for presence goes on without it. */
+const storeMs = 1_000;
+
+/** The users' records; all null while the store can't be reached or is slow, for presence goes on without it. */
 export async function recordsOf(users: UserStore, ids: string[]): Promise<(UserRecord | null)[]> {
+  const none = () => ids.map(() => null);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null[]>((resolve) => {
+    timer = setTimeout(() => resolve(none()), storeMs);
+  });
   try {
-    return await users.find(ids);
+    return await Promise.race([users.find(ids), late]);
   } catch (error) {
-    if (error instanceof StoreUnavailable) return ids.map(() => null);
+    if (error instanceof StoreUnavailable) return none();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
