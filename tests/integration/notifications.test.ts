@@ -1,18 +1,43 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { makeToken } from "@parley/local";
 import type { NotificationsData, Preferences, TicketsData, TicketView } from "@parley/protocol";
+import { isSignedBy } from "@parley/service-kit";
 import { startTestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { connectTestClient, type TestClient } from "../support/websocket-client.ts";
+
+const secret = "shared with the application";
+const hooked: { body: string; signature: string | undefined }[] = [];
+const application = createServer(async (request, response) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const signature = request.headers["parley-signature"];
+  hooked.push({
+    body: Buffer.concat(chunks).toString(),
+    signature: typeof signature === "string" ? signature : undefined,
+  });
+  response.writeHead(204).end();
+});
+await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
+after(() => {
+  application.close();
+  application.closeAllConnections();
+});
 
 const stack = await startTestStack(
   { after },
   {
     ...{ gateways: 2, chat: 1, presence: 1, notify: 1, sms: 1 },
-    env: { NOTIFY_SEEN_MS: "1500", NOTIFY_UNSEEN_MS: "400", NOTIFY_SWEEP_EVERY_MS: "500" },
+    env: {
+      ...{ NOTIFY_SEEN_MS: "1500", NOTIFY_UNSEEN_MS: "400", NOTIFY_SWEEP_EVERY_MS: "500" },
+      NOTIFY_WEBHOOK_URL: `http://127.0.0.1:${(application.address() as AddressInfo).port}/`,
+      NOTIFY_WEBHOOK_SECRET: secret,
+    },
   },
 );
 
@@ -197,6 +222,28 @@ test("what was not seen in the app comes by SMS; what was seen does not", async 
   assert.equal((await smsSent()).filter(({ to }) => to === phone).length, 1);
   const wrong = await ada.send("SetPreferences", { phone: "12345" });
   assert.deepEqual([wrong.code, /E\.164/.test(wrong.error ?? "")], ["bad_request", true]);
+});
+
+test("[N1] the webhook channel gets it signed; a channel that can't be used ends as failed", async () => {
+  const sent = await api("notify", "POST", "/v1/notifications", {
+    user: "absent",
+    kind: "news",
+    title: "Hook",
+    channels: ["webhook"],
+  });
+  const hook = await waitFor("the webhook", () => hooked.find(({ body }) => body.includes("Hook")));
+  assert.ok(isSignedBy(secret, hook.body, hook.signature));
+  const { user, notification } = JSON.parse(hook.body) as { user: string; notification: { id: string } };
+  assert.deepEqual([user, notification.id], ["absent", sent.body.id]);
+  const statusOf = async (id: string) => (await api("notify", "GET", `/v1/notifications/${id}`)).body.status;
+  await waitFor("sent", async () => (await statusOf(sent.body.id)) === "sent");
+  const vain = await api("notify", "POST", "/v1/notifications", {
+    user: "absent",
+    kind: "news",
+    title: "No phone",
+    channels: ["sms"],
+  });
+  await waitFor("failed", async () => (await statusOf(vain.body.id)) === "failed");
 });
 
 test("many of a kind are told as one digest; those of another kind are not in it", async () => {

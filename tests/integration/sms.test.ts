@@ -152,6 +152,34 @@ test("STOP from a number ends all SMS to it, also those accepted before; START a
   assert.equal((await api.send({ to: number(7), text, kind: "bulk" })).status, 202);
 });
 
+test("[N2] a bulk campaign whose provider calls hang does not hold up a transactional SMS; the queues' figures say so", async () => {
+  provider.behave(({ text }) => (text === "campaign" ? "hang" : "accept"));
+  await Promise.all(
+    Array.from({ length: 300 }, (_, n) => api.send({ to: number(100 + n), text: "campaign", kind: "bulk" })),
+  );
+  await waitFor(
+    "the bulk lane to be full",
+    () => provider.calls.filter(({ text }) => text === "campaign").length >= 20,
+  );
+  const { body } = await api.send({ to: number(8), text, kind: "transactional" });
+  await waitFor("it to be sent", async () => (await api.statusOf(body.id)).status === "sent");
+  const port = stack.row("sms", 1).ports.metrics;
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const value = (line: string) =>
+    Number(
+      metrics
+        .split("\n")
+        .find((each) => each.startsWith(line))
+        ?.split(" ")
+        .at(-1),
+    );
+  assert.ok(value('parley_sms_queue_jobs{lane="bulk",state="waiting"') > 0, metrics);
+  assert.ok(value('parley_sms_queue_oldest_seconds{lane="bulk"') >= 0);
+  assert.ok(value('parley_sms_attempts_total{provider="webhook",lane="transactional",outcome="accepted"') > 0);
+  assert.ok(value('parley_sms_records{status="queued"') > 0);
+  provider.behave(() => "accept");
+});
+
 test("the queues are a page on the internal API, for those with the token", async () => {
   const url = `${stack.internalUrl("sms", 1)}/queues`;
   const stranger = await fetch(url);

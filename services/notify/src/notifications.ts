@@ -2,7 +2,7 @@
 import { type Bus, emitUser, subjects } from "@parley/bus";
 import { newId } from "@parley/jobs";
 import { type NotificationChannel, noPreferences, type Preferences, Refusal, Unavailable } from "@parley/protocol";
-import type { NotificationRecord, Store } from "@parley/store";
+import type { NotificationChanges, NotificationRecord, Store } from "@parley/store";
 import type { AcceptSms } from "./accept-sms.ts";
 import { foldDigest } from "./digest.ts";
 import { notificationView } from "./notification-view.ts";
@@ -56,6 +56,9 @@ export interface Notifications {
 const pageSize = 50;
 const stepTries = 6;
 
+/** What became of a step outside the app: done, to be tried again, or in vain. */
+type Performed = "done" | "again" | "failed";
+
 export function createNotifications(options: NotificationsOptions): Notifications {
   const { bus, store, acceptSms, nudge } = options;
   const { notifications } = options.notices;
@@ -105,6 +108,7 @@ export function createNotifications(options: NotificationsOptions): Notification
         await emitUser(bus, [user], { event: "notification", data, ofProtocol: true });
         return;
       } catch (error) {
+        // No such user, or none that may be told: it is in the list all the same.
         if (error instanceof Refusal) return;
         if (!(error instanceof Unavailable)) throw error;
       }
@@ -139,41 +143,49 @@ export function createNotifications(options: NotificationsOptions): Notification
     return shown;
   };
 
-  const sendSms = async (record: NotificationRecord) => {
+  /** Answers whether there is a number to send it to. */
+  const sendSms = async (record: NotificationRecord): Promise<boolean> => {
     const [preferences, [user]] = await Promise.all([preferencesOf(record.user), store.users.find([record.user])]);
     const to = preferences.phone ?? user?.phone ?? null;
-    if (to === null) return;
+    if (to === null) return false;
     const text = oneLine(record.body === "" ? record.title : `${record.title}: ${record.body}`, options.smsChars);
     await acceptSms({ to, text, kind: "transactional" }, `notification:${record.id}`);
+    return true;
   };
 
-  /** Does a step outside the app; answers whether it is over, done or in vain. */
-  const perform = async (record: NotificationRecord, { channel, tries = 0 }: Step): Promise<boolean> => {
+  const perform = async (record: NotificationRecord, { channel, tries = 0 }: Step): Promise<Performed> => {
     try {
-      if (channel === "sms") await sendSms(record);
-      else if (options.sendWebhook) await options.sendWebhook(record);
-      return true;
+      if (channel === "sms") return (await sendSms(record)) ? "done" : "failed";
+      if (!options.sendWebhook) return "failed";
+      await options.sendWebhook(record);
+      return "done";
     } catch (error) {
+      // The number was changed since an earlier try, which got through.
+      if (error instanceof Refusal && error.code === "conflict") return "done";
       // What a number or a setting forbids stays forbidden; all else may pass.
-      if (error instanceof Refusal) return true;
-      if (error instanceof Unavailable && channel === "sms") throw error;
-      return tries + 1 >= stepTries;
+      if (error instanceof Refusal) return "failed";
+      if (error instanceof Unavailable) throw error;
+      return tries + 1 < stepTries ? "again" : "failed";
     }
   };
 
-  /** The step is done, or put off. */
-  const finishStep = (record: NotificationRecord, plan: Plan, over: boolean) => {
+  /** Writes down what became of a step outside the app. */
+  const finishStep = (record: NotificationRecord, plan: Plan, performed: Performed) => {
     const [step, ...rest] = plan.steps as [Step, ...Step[]];
     const tries = (step.tries ?? 0) + 1;
     const again = { ...step, tries, atMs: Date.now() + stepRetryMs(tries, Math.random()) };
-    const steps = over ? rest : [again, ...rest];
-    const told = over && record.status === "waiting" ? ({ status: "sent", sentAtMs: Date.now() } as const) : {};
-    const changes = { plan: JSON.stringify({ ...plan, steps }), dueAtMs: steps[0]?.atMs ?? null, ...told };
-    return notifications.change(record.id, record.version, changes);
+    const steps = performed === "again" ? [again, ...rest] : rest;
+    const changes = { plan: JSON.stringify({ ...plan, steps }), dueAtMs: steps[0]?.atMs ?? null };
+    if (record.status !== "waiting" || performed === "again") return change(record, changes);
+    if (performed === "done") return change(record, { ...changes, status: "sent", sentAtMs: Date.now() });
+    return change(record, steps.length > 0 ? changes : { ...changes, status: "failed" });
   };
 
+  const change = (record: NotificationRecord, changes: NotificationChanges) =>
+    notifications.change(record.id, record.version, changes);
+
   const end = (record: NotificationRecord, status: NotificationRecord["status"]) =>
-    notifications.change(record.id, record.version, { status, dueAtMs: null });
+    change(record, { status, dueAtMs: null });
 
   const step: Notifications["step"] = async (id) => {
     for (;;) {
