@@ -30,7 +30,7 @@ export interface NewEntry {
   body: string;
 }
 
-/** Entries to be added to one room in one piece: all or none. */
+/** Entries to be added to one room in one piece: all or none. Their bodies have 5 million characters at most. */
 export interface RoomAppend {
   key: number;
   entries: NewEntry[];

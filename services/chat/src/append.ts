@@ -74,11 +74,25 @@ export interface Appender<L extends Lane> {
 }
 
 const maxEntries = 500;
+/** A store keeps an append as one piece, which has a greatest size. */
+const maxChars = 2_000_000;
 const maxTries = 20;
 const maxRecent = 512;
 
 const unavailable = (cause: unknown) =>
   Object.assign(new Refusal("unavailable", "The store can't be written to for the moment; send it again"), { cause });
+
+/** How many of those that wait make the next append: one at least. */
+function batchLength(waiting: readonly Pending[]): number {
+  let chars = 0;
+  let length = 0;
+  for (const { draft } of waiting) {
+    chars += draft.fieldsJson.length;
+    if (length === maxEntries || (length > 0 && chars > maxChars)) break;
+    length++;
+  }
+  return length;
+}
 
 export function createAppender<L extends Lane>(options: AppenderOptions<L>): Appender<L> {
   const { log, publish, republish } = options;
@@ -125,7 +139,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         void reload(lane);
         continue;
       }
-      const items = lane.waiting.splice(0, maxEntries);
+      const items = lane.waiting.splice(0, batchLength(lane.waiting));
       const { entries, verdicts } = numberEntries(
         lane.head,
         items.map((item) => item.draft),

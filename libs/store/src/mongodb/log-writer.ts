@@ -44,7 +44,7 @@ const maxSegmentBytes = 15_000_000;
 /** How long another writer's entry may take to reach a majority, before this one is told of a conflict all the same. */
 const settleMs = 2_000;
 
-const bytesOf = ({ bodies }: Segment): number => bodies.reduce((sum, body) => sum + body.length * 2, 1_000);
+const bytesOf = ({ bodies }: Segment): number => bodies.reduce((sum, body) => sum + body.length * 3, 1_000);
 
 export interface LogWriterOptions {
   connection: MongoConnection;
