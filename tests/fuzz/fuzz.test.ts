@@ -3,14 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { startTestStack } from "../support/start-stack.ts";
-import { fuzzBus, fuzzFrames } from "./run-fuzz.ts";
+import { fuzzBus, fuzzFrames, fuzzSettings } from "./run-fuzz.ts";
 
 /** What once found something, or might again. */
 const seeds = [1, 20_261_121, 0xdecade];
 const framesInAll = 50_000;
 const today = Math.floor(Date.now() / 86_400_000);
 
-const stack = await startTestStack({ after }, { gateways: 1, chat: 1, loadTest: true });
+const stack = await startTestStack(
+  { after },
+  { gateways: 1, chat: 1, presence: 1, timers: 1, notify: 1, loadTest: true, env: fuzzSettings },
+);
 
 const residentMiB = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;

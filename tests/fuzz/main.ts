@@ -3,15 +3,21 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startStack } from "@parley/local";
-import { fuzzBus, fuzzFrames } from "./run-fuzz.ts";
+import { fuzzBus, fuzzFrames, fuzzSettings } from "./run-fuzz.ts";
 
 const [frames = 1_000_000, seed = Math.floor(Date.now() / 1_000)] = process.argv.slice(2).map(Number);
 if (!(frames > 0) || !Number.isSafeInteger(seed)) throw new Error("npm run fuzz -- <frames> [seed]");
 const stateDir = mkdtempSync(join(tmpdir(), "parley-fuzz-"));
 console.log(`seed ${seed}`);
 const stack = await startStack({
-  ...{ checkoutDir: resolve(import.meta.dirname, "../.."), stateDir, anyPorts: true, loadTest: true },
-  instances: { gateway: 2, chat: 2, presence: 0, timer: 0, notify: 0, sms: 0 },
+  ...{
+    checkoutDir: resolve(import.meta.dirname, "../.."),
+    stateDir,
+    anyPorts: true,
+    loadTest: true,
+    env: fuzzSettings,
+  },
+  instances: { gateway: 2, chat: 2, presence: 1, timer: 1, notify: 1, sms: 0 },
   announce: (line) => console.log(line),
   onLine: () => {},
 });

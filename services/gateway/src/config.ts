@@ -40,6 +40,12 @@ export const gatewaySettings = Type.Object({
   ROOMS_PER_SESSION: limit(limits.roomsPerSession, 1, 10_000, "rooms that one session may listen to"),
   EVENTS_PER_SECOND: limit(limits.eventsPerSecond, 1, 100_000, "client events a second of a connection"),
   EVENTS_BURST: limit(limits.eventsBurst, 1, 100_000, "client events at once of a connection"),
+  BAD_FRAMES_PER_MINUTE: limit(
+    limits.badFramesBeforeClose,
+    1,
+    1_000_000,
+    "bad frames a minute before a connection ends",
+  ),
   USER_EVENTS_PER_SECOND: limit(
     limits.userEventsPerSecond,
     1,
@@ -83,6 +89,7 @@ export const limitsOf = (config: GatewayConfig): { [name in LimitName]?: number 
   roomsPerSession: config.ROOMS_PER_SESSION,
   eventsPerSecond: config.EVENTS_PER_SECOND,
   eventsBurst: config.EVENTS_BURST,
+  badFramesBeforeClose: config.BAD_FRAMES_PER_MINUTE,
   userEventsPerSecond: config.USER_EVENTS_PER_SECOND,
   userSessions: config.USER_SESSIONS,
   connectionsPerSecondPerAddress: config.ADDRESS_CONNECTIONS_PER_SECOND,
