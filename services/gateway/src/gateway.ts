@@ -115,6 +115,7 @@ const presenceGiveUpMs = 4_000;
 const unlimited = 1_000_000_000;
 /** Orders are told at most once; NATS could drop one. */
 const revokedEveryMs = 60 * 1000;
+const unregisteredEveryMs = 50;
 const guestSeenEveryMs = 60 * 60 * 1000;
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -379,6 +380,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   bus.onReconnect(() => void lookUpRevoked());
   const timers = [
     setInterval(() => bus.isConnected() && compareHeads(), options.headsEveryMs ?? 10_000),
+    // Often, so that a thousand that came in one second don't all go in one turn.
     setInterval(() => {
       const nowMs = performance.now();
       for (const session of unregistered) {
@@ -388,6 +390,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         unregistered.delete(session);
         if (session.stage === "open") session.link.close("notRegistered");
       }
+    }, unregisteredEveryMs),
+    setInterval(() => {
+      const nowMs = performance.now();
       for (const session of withEnd) {
         if ((session.credential?.expiresAtMs ?? 0) > Date.now()) continue;
         withEnd.delete(session);
