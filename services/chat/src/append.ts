@@ -112,6 +112,10 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
     for (const item of items) item.reject(error);
   };
 
+  /** What waits behind a refused one is refused with it: stored, it would come before what was sent before it. */
+  const rejectInOrder = (lane: L, items: Pending[], error: Error) =>
+    rejectAll([...items, ...lane.waiting.splice(0)], error);
+
   const makeReady = (lane: L) => {
     if (lane.busy || lane.waiting.length === 0) return;
     lane.busy = true;
@@ -192,7 +196,7 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
         for (const { lane, items } of batches) {
           // Whether it was stored is not known: the next append reads the head first, and its keys refuse a repeat.
           lane.head = null;
-          rejectAll(items, unavailable(error));
+          rejectInOrder(lane, items, unavailable(error));
           release(lane);
         }
       },
@@ -220,11 +224,11 @@ export function createAppender<L extends Lane>(options: AppenderOptions<L>): App
   const contested = (lane: L, items: Pending[]) => {
     counts.conflicts++;
     lane.head = null;
-    const tired: Pending[] = [];
-    const again: Pending[] = [];
-    for (const item of items) (++item.tries > maxTries ? tired : again).push(item);
-    rejectAll(tired, unavailable(new Error("other writers were quicker every time")));
-    lane.waiting.unshift(...again);
+    for (const item of items) item.tries++;
+    // The first has waited longest.
+    if ((items[0] as Pending).tries > maxTries)
+      rejectInOrder(lane, items, unavailable(new Error("other writers were quicker every time")));
+    else lane.waiting.unshift(...items);
   };
 
   /** Reads the head, and what is known of the ids that wait. The lane is busy meanwhile. */

@@ -56,13 +56,14 @@ test("[R2] [R3] two writers on the same rooms and a store that fails at random p
 
 /** A log whose appends are answered by hand. */
 function pumpedLog() {
-  const calls: { seqs: number[]; answer: (outcome: "appended" | "conflict") => void }[] = [];
+  const calls: { seqs: number[]; answer: (outcome: "appended" | "conflict") => void; fail: () => void }[] = [];
   const log = {
     append: (appends: { entries: { seq: number }[] }[]) =>
-      new Promise((resolve) =>
+      new Promise((resolve, reject) =>
         calls.push({
           seqs: appends.flatMap(({ entries }) => entries.map(({ seq }) => seq)),
           answer: (outcome) => resolve(appends.map(() => outcome)),
+          fail: () => reject(new StoreUnavailable("away")),
         }),
       ),
     heads: async () => [{ seq: 0, count: 0, start: 1 }],
@@ -104,6 +105,23 @@ test("[R4] what comes while an append is under way waits and shares the next one
     [1, 2, 3, 4],
   );
   assert.equal(appender.pending(), 0);
+});
+
+test("[R4] what waits behind an append that fails is refused with it, and never stored before it", async () => {
+  const { log, calls } = pumpedLog();
+  const { appender } = appenderOn(log);
+  const lane = createLane(1, { seq: 0, count: 0, start: 1 });
+  const codeOf = (sent: Promise<unknown>) => sent.then(() => "stored").catch((error: Refusal) => error.code);
+  const first = codeOf(appender.append(lane, draft("ada", "1", "a", 1)));
+  await turn();
+  const second = codeOf(appender.append(lane, draft("ada", "2", "b", 2)));
+  calls[0]?.fail();
+  assert.deepEqual([await first, await second], ["unavailable", "unavailable"]);
+  const again = appender.append(lane, draft("ada", "1", "a", 1));
+  for (let i = 0; i < 4; i++) await turn();
+  calls[1]?.answer("appended");
+  assert.equal((await again).seq, 1);
+  assert.equal(calls.length, 2);
 });
 
 test("[R3] a repeat within one batch is answered with the first seq, once that is stored; another body is a conflict", async () => {
