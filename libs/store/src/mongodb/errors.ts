@@ -12,10 +12,16 @@ export const codes = {
 /** Errors of ours, which no repetition makes good: bad values, too large, not valid, not allowed. */
 const faults = new Set([2, 9, 13, 14, 18, 40, 52, 56, 59, 121, 8000, 10_334, 17_280]);
 
+/** A key that is there twice is a fault of the caller's, unless it is one refusal among the failures of an insert of many. */
+function isFault(error: MongoServerError): boolean {
+  const code = Number(error.code);
+  return faults.has(code) || (code === codes.duplicateKey && !(error instanceof MongoBulkWriteError));
+}
+
 /** What the port says of an error: all that may be over in a while is StoreUnavailable, with the driver's error as its cause. */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof MongoError) || error instanceof MongoInvalidArgumentError) return error;
-  if (error instanceof MongoServerError && faults.has(Number(error.code))) return error;
+  if (error instanceof MongoServerError && isFault(error)) return error;
   return new StoreUnavailable(`MongoDB: ${error.message}`, { cause: error });
 }
 

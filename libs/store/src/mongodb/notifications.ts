@@ -2,7 +2,7 @@ import type { Document } from "mongodb";
 import type { NotificationRecord, NotificationStore, PreferencesRecord } from "../notifications.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
-import { afterLast, versioned } from "./versioned.ts";
+import { afterLast, text, versioned } from "./versioned.ts";
 
 type PreferencesDoc = Omit<PreferencesRecord, "user"> & { _id: string; rev: number };
 
@@ -44,7 +44,7 @@ export function mongoNotifications(connection: MongoConnection, records: Records
     due: (atMs, { after, limit }) =>
       call(() => {
         const later = after === null ? {} : afterLast("dueAtMs", after.dueAtMs, after.id);
-        return notifications.list({ dueAtMs: { $lte: atMs }, ...later }, { dueAtMs: 1, _id: 1 }, limit);
+        return notifications.list({ dueAtMs: { $gte: 0, $lte: atMs }, ...later }, { dueAtMs: 1, _id: 1 }, limit);
       }),
     count: (status) => call(() => notifications.docs.countDocuments({ status } as object)),
     forget: (user) =>
@@ -67,7 +67,7 @@ export function mongoNotifications(connection: MongoConnection, records: Records
     usersWithPhone: (phone, limit) =>
       call(async () => {
         const found = await preferences
-          .find({ phone }, { projection: { _id: 1 } })
+          .find({ phone: text(phone) }, { projection: { _id: 1 } })
           .sort({ _id: 1 })
           .limit(limit)
           .toArray();

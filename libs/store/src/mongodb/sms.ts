@@ -1,7 +1,7 @@
 import type { SmsRecord, SmsStore } from "../sms.ts";
 import { isDuplicate, type MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
-import { afterLast, versioned } from "./versioned.ts";
+import { afterLast, text, versioned } from "./versioned.ts";
 
 const forgetAtOnce = 1_000;
 
@@ -18,14 +18,14 @@ export function mongoSms(connection: MongoConnection, records: Records): SmsStor
       }),
     find: (id) => call(() => sms.find(id)),
     findByKey: (idempotencyKey) => call(() => sms.findOne({ idempotencyKey })),
-    findByProviderId: (provider, providerId) => call(() => sms.findOne({ provider, providerId })),
+    findByProviderId: (provider, providerId) => call(() => sms.findOne({ provider, providerId: text(providerId) })),
     change: (id, version, changes) => call(() => sms.change(id, version, changes)),
     list: ({ status, before, limit }) =>
       call(() => sms.list({ status, ...(before === null ? {} : { _id: { $lt: before } }) }, { _id: -1 }, limit)),
     due: (atMs, { after, limit }) =>
       call(() => {
         const later = after === null ? {} : afterLast("dueAtMs", after.dueAtMs, after.id);
-        return sms.list({ dueAtMs: { $lte: atMs }, ...later }, { dueAtMs: 1, _id: 1 }, limit);
+        return sms.list({ dueAtMs: { $gte: 0, $lte: atMs }, ...later }, { dueAtMs: 1, _id: 1 }, limit);
       }),
     count: (status) => call(() => sms.docs.countDocuments({ status } as object)),
     countTo: (to, sinceMs) => call(() => sms.docs.countDocuments({ to, createdAtMs: { $gte: sinceMs } } as object)),

@@ -80,3 +80,6 @@ export function versioned<Row extends { version: number }, Key extends keyof Row
 export const afterLast = (field: string, value: number, id: string): Document => ({
   $or: [{ [field]: { $gt: value } }, { [field]: value, _id: { $gt: id } }],
 });
+
+/** Filter for a text: says that it is one, without which an index over texts alone would not be used. */
+export const text = (value: string) => ({ $eq: value, $type: "string" as const });
