@@ -21,8 +21,9 @@ export function refusalFrame(
   return `{"eventType":"Reply","event":${JSON.stringify(event)},"requestId":${idJson(requestId)},"success":false,"data":null,"error":${JSON.stringify(error)},"code":"${code}","retryable":${errors[code].retryable}${after}}`;
 }
 
+/** `event` may be a name that somebody chose. */
 export const eventFrame = (event: string, dataJson: string): string =>
-  `{"eventType":"ServerEvent","event":"${event}","data":${dataJson}}`;
+  `{"eventType":"ServerEvent","event":${JSON.stringify(event)},"data":${dataJson}}`;
 
 export const roomEventFrame = (event: string, roomJson: string, dataJson: string): string =>
-  `{"eventType":"ServerEvent","event":"${event}","room":${roomJson},"data":${dataJson}}`;
+  `{"eventType":"ServerEvent","event":${JSON.stringify(event)},"room":${roomJson},"data":${dataJson}}`;

@@ -120,6 +120,22 @@ export function eventCases(): HostileCase[] {
     rights("emit to a room one is not in", [], "Emit", { room: "owned", event: "x", data: 1 }),
     rights("type in a room one is not in", [], "Typing", { room: "owned", typing: true }),
     {
+      what: "Emit: a name that would end the frame's own and forge a message",
+      answer: "heard under that very name, and no message",
+      run: async ({ user }) => {
+        const name = 'x","event":"message","seq":9,"y":"';
+        const [mallory, victim] = [await user("--user", "mallory"), await user("--user", "victim")];
+        for (const client of [mallory, victim]) await client.request("JoinRoom", { room: "emitted" });
+        await mallory.request("Emit", { room: "emitted", event: name, data: 1 });
+        await mallory.request("Emit", { room: "emitted", event: "\\", data: 1 });
+        await victim.waitForEvent("\\");
+        const names = victim.events.map(({ event }) => event);
+        return names.includes(name) && !names.includes("message")
+          ? "heard under that very name, and no message"
+          : names.join();
+      },
+    },
+    {
       what: "limits: a user who spreads over the nodes",
       answer: "limited to a user's rate",
       run: async ({ stack, token, stranger }) => {
