@@ -149,6 +149,8 @@ describe("presence", () => {
     await guest.request("JoinRoom", { room: "kept" });
     await guest.request("SendMessage", { room: "kept", clientMessageId: "1", text: "as a guest" });
     await guest.request("MarkRead", { room: "kept", seq: 1 });
+    // Else one telling has it all: somebody new, by the later name.
+    await waitFor("Gus online", () => watcher.told("online", id)[0]);
     const token = await tokenOf("--user", id, "--name", "Gustav");
     assert.equal((await guest.send("RefreshToken", { token })).code, "unauthorized");
     assert.equal((await api("PATCH", `/v1/users/${id}`, { guest: false })).status, 200);
