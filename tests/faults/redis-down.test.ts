@@ -31,6 +31,9 @@ test("[N1] [N2] Redis down for 30 s while 1,000 are accepted, then flushed, then
   await redis.down();
   const downAtMs = Date.now();
   const { ids, slowestMs } = await accept(0, 1_000);
+  const notice = JSON.stringify({ user: "ada", kind: "news", title: "taken in without Redis" });
+  const { status, body } = await api.call("notify", "POST", "/v1/notifications", notice);
+  assert.equal(status, 202);
   t.diagnostic(`slowest of 1,000 accepted without Redis: ${slowestMs.toFixed(0)} ms`);
   assert.ok(slowestMs < 5_000, `accepting waited for Redis: ${slowestMs} ms`);
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, downAtMs + 30_000 - Date.now())));
@@ -47,5 +50,7 @@ test("[N1] [N2] Redis down for 30 s while 1,000 are accepted, then flushed, then
   const all = [...ids, ...more.ids];
   const statuses = await statusesOf(api, all, 90_000);
   assert.deepEqual(new Set(statuses.values()), new Set(["sent"]));
+  const told = async () => (await api.call("notify", "GET", `/v1/notifications/${body.id}`)).body.status === "sent";
+  await waitFor("the notification to be told", told, { timeoutMs: 30_000 });
   assert.deepEqual([...provider.taken].sort(), [...all].sort(), "each once");
 });

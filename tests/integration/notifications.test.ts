@@ -32,7 +32,7 @@ after(() => {
 const stack = await startTestStack(
   { after },
   {
-    ...{ gateways: 2, chat: 1, presence: 1, notify: 1, sms: 1 },
+    ...{ gateways: 2, chat: 1, presence: 1, timers: 1, notify: 1, sms: 1 },
     env: {
       ...{ NOTIFY_SEEN_MS: "1500", NOTIFY_UNSEEN_MS: "400", NOTIFY_SWEEP_EVERY_MS: "500" },
       NOTIFY_WEBHOOK_URL: `http://127.0.0.1:${(application.address() as AddressInfo).port}/`,
@@ -190,6 +190,17 @@ test("direct messages notify once until one has looked; a muted room never does"
   // What is waited for here is that nothing comes: longer than a message that is told would take.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   assert.equal((await list(ada)).notifications.length, 3);
+});
+
+test("a timer's end notifies who asked for it", async () => {
+  const [ada, bob] = [await guest("Ada"), await guest("Bob")];
+  for (const client of [ada, bob]) await client.request("JoinRoom", { room: "pomodoro" });
+  await ada.request("SetTimer", { room: "pomodoro", duration: 1, notify: true });
+  await bob.request("StartTimer", { room: "pomodoro" });
+  const event = await told(ada, "Focus 1 is over");
+  const { notification } = event.data as { notification: NotificationsData["notifications"][0] };
+  assert.deepEqual([notification.kind, notification.body], ["timer", "pomodoro"]);
+  assert.equal((await list(bob)).notifications.length, 0);
 });
 
 test("what was not seen in the app comes by SMS; what was seen does not", async () => {
