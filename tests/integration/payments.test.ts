@@ -7,7 +7,11 @@ import { tempDir } from "../support/temp-dir.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 test("[N1] [N2] the payments example: transfers commit while the provider fails and notify is down; each side gets one SMS", async (t) => {
-  const { stack, provider } = await startSmsStack(t, { SMS_ATTEMPTS: "1000", SMS_RETRY_MAX_MS: "500" });
+  const { stack, provider } = await startSmsStack(t, {
+    SMS_ATTEMPTS: "1000",
+    SMS_RETRY_MAX_MS: "500",
+    SMS_TIMEOUT_MS: "30000",
+  });
   provider.behave(() => 503);
   const path = join(tempDir(t), "ledger.db");
   const ledger = openLedger(path);

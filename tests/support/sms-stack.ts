@@ -50,7 +50,7 @@ export function smsApi(stack: TestStack): SmsApi {
   };
 }
 
-/** notify and sms with a counting provider; an attempt counts as cut short after six seconds. */
+/** notify and sms with a counting provider; an attempt counts as cut short after eight seconds. */
 export async function startSmsStack(t: Teardown, env: Record<string, string> = {}) {
   const provider = await startTestProvider(t);
   const stack = await startTestStack(t, {
@@ -59,7 +59,7 @@ export async function startSmsStack(t: Teardown, env: Record<string, string> = {
       SMS_PROVIDER: "webhook",
       SMS_WEBHOOK_URL: provider.url,
       SMS_WEBHOOK_SECRET: secret,
-      SMS_TIMEOUT_MS: "1000",
+      SMS_TIMEOUT_MS: "3000",
       SMS_RETRY_MS: "100",
       SMS_SWEEP_EVERY_MS: "500",
       SMS_TRANSACTIONAL_PER_SECOND: "1000",
