@@ -29,10 +29,14 @@ describe("a person whose network is bad", () => {
     for (const step of steps) await step();
   });
 
-  const shows = (page: Page, texts: string[]) =>
-    waitFor(`messages ${texts}`, async () => JSON.stringify(await messagesOn(page)) === JSON.stringify(texts), {
-      timeoutMs: 40_000,
-    });
+  const shows = async (page: Page, texts: string[]) => {
+    let seen: string[] = [];
+    const areShown = async () => {
+      seen = await messagesOn(page);
+      return JSON.stringify(seen) === JSON.stringify(texts);
+    };
+    await waitFor(() => `messages "${texts}" where there are "${seen}"`, areShown, { timeoutMs: 40_000 });
+  };
   /** What the person reads about their connection. */
   const served = (page: Page, words: RegExp) => page.getByText(words).waitFor({ state: "attached", timeout: 40_000 });
   /** Counts the banners that are shown from now on. */
@@ -88,9 +92,12 @@ describe("a person whose network is bad", () => {
     await page.locator(".banner").waitFor({ state: "detached" });
     // And one that is written where the page dies before it could go.
     proxy.network = "gone";
+    await page.evaluate(`
+      new MutationObserver(() => { if (document.querySelector(".pending")) location.replace("about:blank"); })
+        .observe(document.body, { childList: true, subtree: true });
+    `);
     await say(page, "left behind");
-    await page.locator(".pending").waitFor();
-    await page.goto("about:blank");
+    await page.waitForURL("about:blank");
     proxy.network = "up";
     await page.goto(`${proxy.url}/#/room/off`);
     await shows(page, [...all, "left behind"]);

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Looks at a condition until it holds and returns what it gave. Rejects after `timeoutMs`, naming what was waited for;
- * an error that the condition throws counts as "not yet" and is the rejection's cause.
+ * an error that the condition throws counts as "not yet" and is the rejection's cause. `what` as a function is asked only
+ * then, and so can tell what was seen last.
  */
 export async function waitFor<Value>(
-  what: string,
+  what: string | (() => string),
   condition: () => Value | Promise<Value>,
   { timeoutMs = 10_000, everyMs = 20 } = {},
 ): Promise<NonNullable<Exclude<Value, false>>> {
@@ -21,7 +22,7 @@ export async function waitFor<Value>(
     }
     if (Date.now() > endsAt) {
       throw new Error(
-        `waited ${timeoutMs} ms in vain for ${what}`,
+        `waited ${timeoutMs} ms in vain for ${typeof what === "string" ? what : what()}`,
         lastError === undefined ? {} : { cause: lastError },
       );
     }

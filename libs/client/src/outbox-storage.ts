@@ -33,7 +33,12 @@ interface Opening extends Request<Database> {
 
 interface Database {
   createObjectStore(name: string, options: { keyPath: string }): unknown;
-  transaction(store: string, mode: "readonly" | "readwrite"): { objectStore(name: string): ObjectStore };
+  transaction(store: string, mode: "readonly" | "readwrite"): Transaction;
+}
+
+interface Transaction {
+  objectStore(name: string): ObjectStore;
+  commit?(): void;
 }
 
 interface ObjectStore {
@@ -64,7 +69,11 @@ export function indexedDbOutbox(name = "parley-outbox"): OutboxStorage {
 
   async function act<Result>(mode: "readonly" | "readwrite", what: (store: ObjectStore) => Request<Result>) {
     opening ??= open();
-    return settled(what((await opening).transaction(table, mode).objectStore(table)));
+    const transaction = (await opening).transaction(table, mode);
+    const request = what(transaction.objectStore(table));
+    // Left to itself it ends only after the request is answered, and is undone if the page is gone by then.
+    transaction.commit?.();
+    return settled(request);
   }
 
   return {
