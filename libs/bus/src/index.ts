@@ -12,6 +12,7 @@ export * from "./notify-wire.ts";
 export * from "./partitions.ts";
 export * from "./permissions.ts";
 export * from "./presence-wire.ts";
+export * from "./promised.ts";
 export * from "./register-service.ts";
 export * from "./requester.ts";
 export * from "./responder.ts";

@@ -11,6 +11,7 @@ import {
   type FallbackSessionOptions,
   unknownSession,
 } from "./fallback-session.ts";
+import type { RefuseConnection } from "./handshakes.ts";
 import { corsHeaders, foreignOrigin, type Origins } from "./origins.ts";
 import { answerJson, createHttpOutlet, errorJson, type Headers, type Outlet } from "./outlet.ts";
 import { readBody } from "./read-body.ts";
@@ -27,7 +28,7 @@ export interface FallbackOptions extends SessionEvents, Pick<FallbackSessionOpti
   publish: FallbackSessionOptions["publish"];
   hello: (session: string) => string;
   /** Why no session may begin here now, or null. */
-  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
+  refusal: RefuseConnection;
   onError: (error: unknown, what: string) => void;
 }
 

@@ -4,6 +4,7 @@ import { Refusal } from "@parley/protocol";
 import type { Authenticate, Identity } from "./authenticate.ts";
 import { type RequestId, replyFrame, roomEventFrame } from "./frames.ts";
 import type { HubRoom } from "./hub.ts";
+import type { Replies } from "./replies.ts";
 import { identify, type Session } from "./session.ts";
 
 export interface RefreshTokenOptions {
@@ -13,12 +14,12 @@ export interface RefreshTokenOptions {
   /** Puts the session out of a room. */
   leave: (session: Session, room: HubRoom) => void;
   onIdentified: (session: Session) => void;
-  answered: (session: Session, frame: string) => void;
-  fail: (session: Session, event: string, id: RequestId, error: unknown) => void;
+  replies: Replies;
 }
 
 /** Each call is answered once, and never rejects. What is refused leaves the session as it was, until its own token ends. */
-export function createRefreshToken({ authenticate, arrive, leave, onIdentified, answered, fail }: RefreshTokenOptions) {
+export function createRefreshToken({ authenticate, arrive, leave, onIdentified, replies }: RefreshTokenOptions) {
+  const { answered, fail } = replies;
   /** Rooms that the new token does not reach: the session hears that it is out of them, as when it is removed. */
   const leaveForbidden = (session: Session, { user }: Identity) => {
     for (const room of [...session.rooms.values()]) {

@@ -7,6 +7,7 @@ import type { Hub } from "./hub.ts";
 import type { Join } from "./join.ts";
 import type { People } from "./people.ts";
 import type { Presence } from "./presence.ts";
+import type { Replies } from "./replies.ts";
 import { identify, type Session } from "./session.ts";
 import type { UserLimits } from "./user-limits.ts";
 
@@ -19,15 +20,15 @@ export interface RegisterOptions {
   join: Join;
   presence: Presence;
   onIdentified: (session: Session) => void;
-  answered: (session: Session, frame: string) => void;
-  fail: (session: Session, event: string, id: RequestId, error: unknown) => void;
+  replies: Replies;
 }
 
 type RegisterEvent = Extract<ClientEvent, { event: "Register" }>;
 
 /** Each call is answered once, and never rejects. */
 export function createRegister(options: RegisterOptions) {
-  const { arrive, hub, people, authenticate, join, presence, onIdentified, answered, fail } = options;
+  const { arrive, hub, people, authenticate, join, presence, onIdentified } = options;
+  const { answered, fail } = options.replies;
 
   /** Joins the rooms a returning client was in; `entered` lets it hear of them once the reply has left. */
   const rejoin = async (

@@ -1,35 +1,17 @@
 /** What becomes of a client event: refused at the door, done here, or asked of a chat worker. Each gets one reply. */
+import type { ChatRequest } from "@parley/bus";
 import {
-  type Actor,
-  type ChatAnswer,
-  type ChatAsk,
-  type ChatRequest,
-  type JsonAnswer,
-  type NotifyRequest,
-  newTicketRoom,
-  partitionOf,
-  type Requester,
-  type TimerRequest,
-  Unanswered,
-} from "@parley/bus";
-import {
-  type Amend,
   type ClientEvent,
   type Decoded,
   type ErrorCode,
-  errors,
   limits,
-  type NotificationEvent,
-  Refusal,
   type Resume,
   type SendMessage,
-  type TicketEvent,
-  type TimerEvent,
-  Unavailable,
 } from "@parley/protocol";
+import { createAppend } from "./append.ts";
 import { createArrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
+import { type RequestId, replyFrame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import { createJoin } from "./join.ts";
 import type { People } from "./people.ts";
@@ -37,14 +19,15 @@ import type { Presence } from "./presence.ts";
 import { strike, takeToken } from "./rate-limit.ts";
 import { createRefreshToken } from "./refresh-token.ts";
 import { createRegister } from "./register.ts";
+import { createReplies } from "./replies.ts";
+import type { Requesters } from "./requesters.ts";
 import type { Session } from "./session.ts";
 import type { Typing } from "./typing.ts";
 import type { UserLimits } from "./user-limits.ts";
+import { notifyRequest, ticketRequest, timerRequest } from "./worker-requests.ts";
 
 export interface RelayOptions {
-  chat: Requester<ChatRequest, ChatAnswer>;
-  timer: Requester<TimerRequest, JsonAnswer>;
-  notify: Requester<NotifyRequest, JsonAnswer>;
+  requesters: Requesters;
   hub: Hub;
   people: People;
   typing: Typing;
@@ -75,159 +58,15 @@ export interface Relay {
 
 const maxHeld = 200;
 
-const isoOf = (() => {
-  let lastMs = -1;
-  let last = "";
-  // Replies of one batch share their time.
-  return (atMs: number): string => {
-    if (atMs !== lastMs) {
-      lastMs = atMs;
-      last = new Date(atMs).toISOString();
-    }
-    return last;
-  };
-})();
-
-const countOne = <Name>(counts: Map<Name, number>, name: Name) => counts.set(name, (counts.get(name) ?? 0) + 1);
-
-function timerRequest(user: Actor, event: TimerEvent, ask: string): TimerRequest {
-  const { room } = event;
-  switch (event.event) {
-    case "StartTimer":
-      return { kind: "start", room, user, ask, durationMs: event.durationMs };
-    case "ResetTimer":
-      return { kind: "reset", room, user, ask, durationMs: event.durationMs };
-    case "StopTimer":
-      return { kind: "stop", room, user, ask };
-    case "GetTimer":
-      return { kind: "get", room, user };
-    case "SetTimer": {
-      const { durationMs, cycle, control, notify } = event;
-      return { kind: "set", room, user, ask, durationMs, cycle, control, notify };
-    }
-  }
-}
-
-function notifyRequest(session: Session, { id: user }: Actor, event: NotificationEvent): NotifyRequest {
-  switch (event.event) {
-    case "Notifications":
-      return { kind: "list", user, next: event.next, unreadOnly: event.unreadOnly };
-    case "ReadNotification":
-      return { kind: "read", user, session: session.id, id: event.id };
-    case "GetPreferences":
-      return { kind: "preferences", user };
-    case "SetPreferences":
-      return { kind: "prefer", user, changes: event.changes };
-  }
-}
-
-type TicketRequest = Extract<ChatAsk, { kind: "openTicket" | "tickets" | `${string}Ticket` }>;
-
-function ticketRequest(user: Actor, event: TicketEvent): TicketRequest {
-  switch (event.event) {
-    case "OpenTicket":
-      return { kind: "openTicket", user, room: newTicketRoom(), subject: event.subject, text: event.text };
-    case "Tickets":
-      return { kind: "tickets", user, status: event.status, next: event.next };
-    case "ClaimTicket":
-      return { kind: "claimTicket", user, room: event.room };
-    case "HandOverTicket":
-      return { kind: "handOverTicket", user, room: event.room, agent: event.agent };
-    case "CloseTicket":
-      return { kind: "closeTicket", user, room: event.room, rating: event.rating, comment: event.comment };
-  }
-}
-
 export function createRelay(options: RelayOptions): Relay {
-  const { chat, timer, notify, hub, people, typing, presence } = options;
+  const { hub, people, typing, presence } = options;
+  const { chat, timer, notify } = options.requesters;
+  const replies = createReplies(options.onError);
+  const { answered, refuse, reply, pass } = replies;
+  const append = createAppend(chat, replies);
   const join = createJoin(chat, hub);
+  const events: RelayCounts["events"] = new Map();
   let nextAsk = 1;
-  const counts: RelayCounts = { events: new Map(), refusals: new Map() };
-
-  const answered = (session: Session, frame: string) => {
-    session.link.send(frame);
-    if (--session.unanswered === 0) session.onAnswered?.();
-  };
-
-  const refuse = (
-    session: Session,
-    event: string | null,
-    id: RequestId,
-    code: ErrorCode,
-    error: string,
-    afterMs?: number,
-  ) => {
-    countOne(counts.refusals, code);
-    answered(session, refusalFrame(event, id, code, error, afterMs));
-  };
-
-  const fail = (session: Session, event: string, id: RequestId, error: unknown) => {
-    if (error instanceof Refusal) return refuse(session, event, id, error.code, error.message);
-    if (error instanceof Unavailable) return refuse(session, event, id, "unavailable", error.told);
-    options.onError(error, `${event} failed`);
-    refuse(session, event, id, "internal", "Something went wrong on our side; send it again");
-  };
-
-  /** Asks a worker of any service; a refusal, or no answer, is answered here. */
-  const ask = <Request>(
-    requester: Requester<Request, ChatAnswer>,
-    session: Session,
-    event: string,
-    id: RequestId,
-    partition: number,
-    request: Request,
-    done: (answer: Exclude<ChatAnswer, { kind: "refused" }>) => void,
-  ) =>
-    requester.ask(partition, request, (answer) => {
-      if (answer instanceof Unanswered)
-        refuse(session, event, id, "unavailable", "No worker answered in time; send it again");
-      else if (answer.kind === "refused") refuse(session, event, id, answer.code, answer.error);
-      else done(answer);
-    });
-
-  /** A question to the worker that has `key` (a room, or a user), whose answer is the reply's data. */
-  const pass = <Request>(
-    requester: Requester<Request, ChatAnswer>,
-    session: Session,
-    event: string,
-    id: RequestId,
-    key: string,
-    request: Request,
-  ) =>
-    ask(requester, session, event, id, partitionOf(key), request, (answer) => {
-      if (answer.kind === "json") answered(session, replyFrame(event, id, answer.json));
-    });
-
-  /** Something for a room's log: the reply says which entry it became. */
-  const append = (
-    session: Session,
-    id: RequestId,
-    { event, room, clientMessageId, after }: SendMessage | Amend,
-    request: ChatRequest,
-    roomJson = JSON.stringify(room),
-  ) => {
-    const refuseThis = (code: ErrorCode, error: string) => {
-      if (errors[code].retryable) session.inOrder.refused(clientMessageId);
-      refuse(session, event, id, code, error);
-    };
-    chat.ask(
-      partitionOf(room),
-      request,
-      (answer) => {
-        if (answer instanceof Unanswered) refuseThis("unavailable", "No worker answered in time; send it again");
-        else if (answer.kind === "refused") refuseThis(answer.code, answer.error);
-        else if (answer.kind === "sent") answered(session, sentFrame(event, id, roomJson, answer));
-      },
-      () => session.inOrder.mayGo(clientMessageId, after),
-    );
-  };
-
-  const sentFrame = (
-    event: string,
-    id: RequestId,
-    roomJson: string,
-    { seq, atMs, duplicate }: { seq: number; atMs: number; duplicate: boolean },
-  ) => replyFrame(event, id, `{"room":${roomJson},"seq":${seq},"at":"${isoOf(atMs)}","duplicate":${duplicate}}`);
 
   const send = (session: Session, id: RequestId, event: SendMessage) => {
     const user = session.user as NonNullable<Session["user"]>;
@@ -297,17 +136,10 @@ export function createRelay(options: RelayOptions): Relay {
     answered(session, replyFrame("Typing", id, "{}"));
   };
 
-  /** Answers with what `work` gives, or why it does not. */
-  const reply = (session: Session, event: string, id: RequestId, work: Promise<unknown>) =>
-    void work.then(
-      (data) => answered(session, replyFrame(event, id, JSON.stringify(data ?? {}))),
-      (error) => fail(session, event, id, error),
-    );
-
   const arrive = createArrive(chat);
-  const register = createRegister({ ...options, arrive, join, answered, fail });
+  const register = createRegister({ ...options, arrive, join, replies });
   const refreshToken = createRefreshToken({
-    ...{ ...options, arrive, answered, fail },
+    ...{ ...options, arrive, replies },
     leave: (session, room) => {
       typing.end(session, room);
       hub.leave(room, session);
@@ -386,7 +218,7 @@ export function createRelay(options: RelayOptions): Relay {
       case "ReadNotification":
       case "GetPreferences":
       case "SetPreferences":
-        return pass(notify, session, event.event, id, user.id, notifyRequest(session, user, event));
+        return pass(notify, session, event.event, id, user.id, notifyRequest(user, session.id, event));
       case "OpenTicket":
       case "Tickets":
       case "ClaimTicket":
@@ -411,7 +243,7 @@ export function createRelay(options: RelayOptions): Relay {
   };
 
   return {
-    counts,
+    counts: { events, refusals: replies.refusals },
     take(session, decoded) {
       if (session.stage === "leaving" || session.stage === "closed") return;
       session.unanswered++;
@@ -434,7 +266,7 @@ export function createRelay(options: RelayOptions): Relay {
         return;
       }
       const { value, requestId } = decoded;
-      countOne(counts.events, value.event);
+      events.set(value.event, (events.get(value.event) ?? 0) + 1);
       if (session.stage === "registering" && value.event !== "Heartbeat" && value.event !== "Register") {
         // A client need not wait for its registration: what it sends right behind it is done after it.
         session.held ??= [];

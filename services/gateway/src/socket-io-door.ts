@@ -3,6 +3,7 @@
  * the engine's handlers, which would end the process.
  */
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, WebSocketBehavior } from "uWebSockets.js";
+import type { RefuseConnection } from "./handshakes.ts";
 import { corsHeaders, foreignOrigin, type Origins } from "./origins.ts";
 import { answerJson, errorJson } from "./outlet.ts";
 
@@ -10,7 +11,7 @@ export interface DoorOptions {
   app: TemplatedApp;
   origins: Origins;
   /** Why nobody new may come from there now, or null. */
-  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
+  refusal: RefuseConnection;
   onError: (error: unknown, what: string) => void;
 }
 

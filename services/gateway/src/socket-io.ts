@@ -1,8 +1,9 @@
 /** `/socket.io/`: Socket.IO v4 clients, by WebSocket and HTTP long polling, on the port of everything else. */
-import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
+import type { TemplatedApp } from "uWebSockets.js";
 import { randomBytes } from "node:crypto";
 import { decodeClientValue, limits } from "@parley/protocol";
 import { Server, type Socket } from "socket.io";
+import type { RefuseConnection } from "./handshakes.ts";
 import { corsHeaders, type Origins } from "./origins.ts";
 import type { RoomListeners } from "./room-listeners.ts";
 import { newSession, type Session, type SessionEvents } from "./session.ts";
@@ -19,7 +20,7 @@ export interface SocketIoOptions
   eventsBurst: number;
   /** Whose timer `start` and `stop` speak to before any room was joined; "" for none. */
   lobby: string;
-  refusal: (response: HttpResponse, request: HttpRequest) => { error: string; retryAfterSeconds: number } | null;
+  refusal: RefuseConnection;
   onError: (error: unknown, what: string) => void;
 }
 
