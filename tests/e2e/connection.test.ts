@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { startProxy } from "../support/start-proxy.ts";
 import { startTestStack, type TestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { enterAs, messagesOn, openBrowser, openPage, say } from "./open-browser.ts";
+import { enterAs, messagesOn, openBrowser, openPage, say, shows as showsIn } from "./open-browser.ts";
 
 /** PARLEY_LONG=1: as long as people are away, rather than as long as it takes to show what happens. */
 const isLong = process.env.PARLEY_LONG === "1";
@@ -29,14 +29,7 @@ describe("a person whose network is bad", () => {
     for (const step of steps) await step();
   });
 
-  const shows = async (page: Page, texts: string[]) => {
-    let seen: string[] = [];
-    const areShown = async () => {
-      seen = await messagesOn(page);
-      return JSON.stringify(seen) === JSON.stringify(texts);
-    };
-    await waitFor(() => `messages "${texts}" where there are "${seen}"`, areShown, { timeoutMs: 40_000 });
-  };
+  const shows = (page: Page, texts: string[]) => showsIn(page, texts, 40_000);
   /** What the person reads about their connection. */
   const served = (page: Page, words: RegExp) => page.getByText(words).waitFor({ state: "attached", timeout: 40_000 });
   /** Counts the banners that are shown from now on. */

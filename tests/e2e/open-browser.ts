@@ -1,6 +1,7 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { findChromium } from "../support/chromium.ts";
 import type { Teardown } from "../support/teardown.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const flags =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
@@ -38,3 +39,13 @@ export async function say(page: Page, text: string): Promise<void> {
 
 /** Texts of the stored messages on the page, from top to bottom. */
 export const messagesOn = (page: Page): Promise<string[]> => page.locator("article .text").allTextContents();
+
+/** Waits until the page shows these messages and no others. */
+export async function shows(page: Page, texts: readonly string[], timeoutMs = 10_000): Promise<void> {
+  let seen: string[] = [];
+  const areShown = async () => {
+    seen = await messagesOn(page);
+    return JSON.stringify(seen) === JSON.stringify(texts);
+  };
+  await waitFor(() => `messages "${texts}" where there are "${seen}"`, areShown, { timeoutMs });
+}

@@ -4,7 +4,7 @@ import { connect } from "@parley/client";
 import type { Browser, Page } from "playwright-core";
 import { startTestStack, type TestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { enterAs, messagesOn, openBrowser, openPage, say } from "./open-browser.ts";
+import { enterAs, messagesOn, openBrowser, openPage, say, shows } from "./open-browser.ts";
 
 describe("the page, one person on each gateway", () => {
   let stack: TestStack;
@@ -12,9 +12,6 @@ describe("the page, one person on each gateway", () => {
   let ada: Page;
   let grace: Page;
   const complaints: string[] = [];
-
-  const shows = (page: Page, texts: string[]) =>
-    waitFor(`messages ${texts}`, async () => JSON.stringify(await messagesOn(page)) === JSON.stringify(texts));
 
   // An `after` called in `before` would run as soon as that is done.
   const steps: (() => Promise<void> | void)[] = [];
@@ -126,34 +123,28 @@ describe("the page, one person on each gateway", () => {
     const atEnd = () => list.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2);
     await waitFor("the end in view", atEnd);
     assert.ok((await messagesOn(reader)).length < 130, "the oldest are not loaded yet");
-    // The first message that is wholly in view, and where: it must stay there while a page is put before it.
-    const place = () =>
-      list.evaluate((element) => {
-        const top = element.getBoundingClientRect().top;
-        const rows = [...element.querySelectorAll("article")];
-        const row = rows.find((each) => each.getBoundingClientRect().top >= top)!;
-        return { text: row.querySelector(".text")!.textContent, offset: row.getBoundingClientRect().top - top };
-      });
     const count = (await messagesOn(reader)).length;
-    const near = 500;
+    // The first message that is wholly in view, and where: it must stay there while a page is put before it. In one step
+    // of the page: a list that still held to its end is scrolled again, but never once older ones are there.
     const scrollNear = () =>
-      list.evaluate((element, scrollTop) => {
-        element.scrollTop = scrollTop;
-      }, near);
-    await scrollNear();
-    const expected = await place();
-    await waitFor("older ones", () =>
-      // In one step of the page: a list that still held to its end is scrolled again, but never once older ones are there.
-      list.evaluate(
-        (element, { count, scrollTop }) => {
-          if (element.querySelectorAll("article").length > count) return true;
-          element.scrollTop = scrollTop;
-          return false;
-        },
-        { count, scrollTop: near },
-      ),
-    );
-    const { text, offset } = await place();
+      list.evaluate((element, count) => {
+        const place = () => {
+          const top = element.getBoundingClientRect().top;
+          const rows = [...element.querySelectorAll("article")];
+          const row = rows.find((each) => each.getBoundingClientRect().top >= top)!;
+          return { text: row.querySelector(".text")!.textContent, offset: row.getBoundingClientRect().top - top };
+        };
+        const hasOlder = element.querySelectorAll("article").length > count;
+        if (!hasOlder) element.scrollTop = 500;
+        return { hasOlder, ...place() };
+      }, count);
+    let expected = await scrollNear();
+    const { text, offset } = await waitFor("older ones", async () => {
+      const seen = await scrollNear();
+      if (seen.hasOlder) return seen;
+      expected = seen;
+      return false;
+    });
     assert.equal(text, expected.text);
     assert.ok(Math.abs(offset - expected.offset) <= 1, `${text} moved from ${expected.offset} to ${offset}`);
     await waitFor("the first", async () => {
