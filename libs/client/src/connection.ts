@@ -87,6 +87,7 @@ const retireMs = 5_000;
 const readyStateOf = (state: ConnectionState) =>
   state === "closed" ? 3 : state === "online" || state === "draining" ? 1 : 0;
 
+/** As a connection is before its first try, and as a page rendered by a server has it. */
 export const initialSnapshot: ConnectionSnapshot = {
   state: "connecting",
   readyState: 0,

@@ -18,7 +18,7 @@ export type {
 export { formatDuration } from "@parley/protocol";
 export type { CallOptions } from "./call.ts";
 export { type ConnectOptions, connect, type EmitTarget, type Parley, type ParleyEvents } from "./connect.ts";
-export type { ConnectionSnapshot, ConnectionState } from "./connection.ts";
+export { type ConnectionSnapshot, type ConnectionState, initialSnapshot } from "./connection.ts";
 export type { TokenProvider } from "./credentials.ts";
 export type { Store, Unsubscribe } from "./emitter.ts";
 export { ParleyError } from "./errors.ts";
