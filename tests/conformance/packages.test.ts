@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import test from "node:test";
+import { version } from "@parley/service-kit";
 import { sourceFiles, type WorkspacePackage, workspacePackages } from "./workspace.ts";
 
 /** Which packages of ours each may depend on; one that is not here has to be decided on first. */
@@ -53,6 +54,11 @@ test("packages make no cycle", () => {
     packages.flatMap((each) => cycleFrom(each, [])),
     [],
   );
+});
+
+test("all packages have one version, which services tell as theirs", () => {
+  const versions = packages.flatMap(({ version }) => version ?? []);
+  assert.deepEqual([...new Set(versions)], [version]);
 });
 
 test("no relative import leaves its package", () => {

@@ -9,6 +9,8 @@ export interface WorkspacePackage {
   name: string;
   /** Relative to the checkout: `libs/bus`. */
   dir: string;
+  /** None where it is never published. */
+  version: string | undefined;
   /** Packages of ours that it depends on in any way, without the scope. */
   ours: string[];
 }
@@ -37,6 +39,7 @@ export function workspacePackages(): WorkspacePackage[] {
     return {
       name: String(manifest.name).replace(scope, ""),
       dir: path.slice(0, -"/package.json".length),
+      version: manifest.version as string | undefined,
       ours: all.filter((name) => name.startsWith(scope)).map((name) => name.slice(scope.length)),
     };
   });

@@ -59,7 +59,7 @@ async function startWorker(clock: Clock, over: Store = store) {
   const bus = await connectBus({ url: nats.url, role: "timer", name: "timer" });
   teardown.after(bus.close);
   const worker = await startTimer({
-    ...{ bus, logger, clock, store: over, version: "0.0.0" },
+    ...{ bus, logger, clock, store: over },
     metrics: createMetrics({ service: "timer", version: "0.0.0", logger }),
     worker: `w${nextWorker++}`,
   });

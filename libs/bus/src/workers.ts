@@ -1,4 +1,5 @@
 /** Who lives: each worker says so again and again, everybody listens, and all compute the same owners. */
+import { randomBytes } from "node:crypto";
 import type { Bus } from "./connect-bus.ts";
 import { ownersOf } from "./partitions.ts";
 import { subjects, type WorkerService } from "./subjects.ts";
@@ -22,6 +23,9 @@ export interface Announcement {
   /** Tells all to give this worker's partitions to others; batches still under way are answered. */
   leave(): void;
 }
+
+/** A name of its own for every life: a restarted worker is another one to those who ask. */
+export const newWorkerName = (instance: string): string => `${instance}-${randomBytes(5).toString("hex")}`;
 
 /** Says again and again that this worker lives. */
 export function announceWorker(bus: Bus, service: WorkerService, worker: string): Announcement {

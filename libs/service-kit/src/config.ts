@@ -2,12 +2,13 @@
 import { type Static, type TObject, Type } from "typebox";
 import { Value } from "typebox/value";
 import { logLevels } from "./log-level.ts";
+import type { Logger } from "./logger.ts";
+import type { Tracing } from "./tracing.ts";
 
 export class ConfigError extends Error {
   override name = "ConfigError";
 }
 
-/** Settings that every service has. */
 /** For services with a store. */
 export const storeSettings = {
   STORE_TIMEOUT_MS: Type.Integer({
@@ -29,6 +30,7 @@ export const storeOptions = (config: { STORE_TIMEOUT_MS: number; STORE_POOL_SIZE
   mongodb: { timeoutMs: config.STORE_TIMEOUT_MS, poolSize: config.STORE_POOL_SIZE },
 });
 
+/** Settings that every service has. */
 export const commonSettings = {
   NATS_URL: Type.String({ default: "nats://127.0.0.1:4222", description: "NATS servers, comma-separated" }),
   NATS_USER: Type.Optional(Type.String({ description: "this service's user at NATS" })),
@@ -64,10 +66,18 @@ export const commonSettings = {
   PARENT_PIPE: Type.Boolean({ default: false, description: "stop when standard input closes" }),
 } as const;
 
-type CommonSettings = Static<ReturnType<typeof Type.Object<typeof commonSettings>>>;
+export type CommonSettings = Static<ReturnType<typeof Type.Object<typeof commonSettings>>>;
 
-/** What a connection to NATS needs of the settings. */
-export const natsOptionsOf = (config: CommonSettings) => ({
+/** What connectBus is told: of the settings, and of what a service tells of itself. */
+export const busOptionsOf = <Role extends string>(
+  role: Role,
+  config: CommonSettings,
+  { logger, tracing }: { logger: Logger; tracing: Tracing | null },
+) => ({
+  role,
+  name: `${role}-${config.INSTANCE}`,
+  tracing,
+  onError: (error: Error) => logger.error({ err: error }, "NATS"),
   url: config.NATS_URL,
   user: config.NATS_USER,
   password: config.NATS_PASSWORD,

@@ -9,4 +9,5 @@ export * from "./signature.ts";
 export * from "./tally.ts";
 export * from "./telemetry.ts";
 export type { Span, Tracing } from "./tracing.ts";
+export * from "./version.ts";
 export * from "./worker-metrics.ts";

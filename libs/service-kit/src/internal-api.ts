@@ -1,3 +1,4 @@
+import type { AddressInfo } from "node:net";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
@@ -12,9 +13,11 @@ import fastify, {
 import { Value } from "typebox/value";
 import { type ApiAccess, createAccessCheck } from "./api-access.ts";
 import { addApiMetrics } from "./api-metrics.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import { addLogLevelRoutes } from "./log-level.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { Span, Tracing } from "./tracing.ts";
+import { version } from "./version.ts";
 
 export type InternalApi = FastifyInstance<
   RawServerDefault,
@@ -27,7 +30,6 @@ export type InternalApi = FastifyInstance<
 export interface InternalApiOptions extends Telemetry {
   title: string;
   description: string;
-  version: string;
   access: ApiAccess;
   /** Whether the service can do its work now: what `/readyz` says. */
   isReady: () => boolean;
@@ -86,7 +88,7 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
   await api.register(swagger, {
     openapi: {
       openapi: "3.1.0",
-      info: { title: options.title, description: options.description, version: options.version },
+      info: { title: options.title, description: options.description, version },
       components: { securitySchemes: { service: { type: "http", scheme: "bearer" } } },
       security: [{ service: [] }],
     },
@@ -126,6 +128,17 @@ export async function createInternalApi(options: InternalApiOptions): Promise<In
   addLogLevelRoutes(api, options.logger);
   api.get("/openapi.json", { schema: { hide: true } }, () => api.swagger());
   return api;
+}
+
+/** Serves the API at its port until the service stops. Answers where that is. */
+export async function serveInternalApi(
+  api: InternalApi,
+  { INTERNAL_HOST: host, INTERNAL_PORT: port }: { INTERNAL_HOST: string; INTERNAL_PORT: number },
+  lifecycle: Lifecycle,
+): Promise<AddressInfo> {
+  await api.listen({ host, port });
+  lifecycle.onStop("internal API", () => api.close());
+  return api.addresses()[0] as AddressInfo;
 }
 
 /** A call goes on with its caller's trace, or may begin one. */

@@ -1,10 +1,10 @@
 /** What every service tells of itself: logs, metrics, traces. */
-import type { Static, TObject } from "typebox";
-import type { commonSettings } from "./config.ts";
+import type { CommonSettings } from "./config.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { startTracing, type Tracing } from "./tracing.ts";
+import { version } from "./version.ts";
 
 export interface Telemetry {
   logger: Logger;
@@ -13,16 +13,13 @@ export interface Telemetry {
   tracing: Tracing | null;
 }
 
-type CommonConfig = Static<TObject<typeof commonSettings>>;
-
 /** Logs from now on, serves `/metrics` on its port, and sends traces where that is wanted. Ends after all else has. */
 export async function startTelemetry(options: {
   service: string;
-  version: string;
-  config: CommonConfig;
+  config: CommonSettings;
   lifecycle: Lifecycle;
 }): Promise<Telemetry> {
-  const { service, version, config, lifecycle } = options;
+  const { service, config, lifecycle } = options;
   let tracing: Tracing | null = null;
   const traceIds = () => {
     const traceparent = tracing?.current()?.traceparent;

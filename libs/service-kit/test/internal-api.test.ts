@@ -8,7 +8,7 @@ const logger = createLogger({ service: "test", instance: "1", level: "silent" })
 
 async function api(t: TestContext, docsOpen = false) {
   const made = await createInternalApi({
-    ...{ title: "Parley chat", description: "A test.", version: "1", isReady: () => true },
+    ...{ title: "Parley chat", description: "A test.", isReady: () => true },
     ...{ logger, metrics: createMetrics({ service: "test", version: "1", logger }), tracing: null },
     access: apiAccessOf({ INTERNAL_TOKEN: `${old}, ${young}`, INTERNAL_DOCS_OPEN: docsOpen }),
   });

@@ -9,7 +9,7 @@ import {
   serveWorker,
   subjects,
 } from "@parley/bus";
-import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parley/service-kit";
+import { addWorkerMetrics, createTally, type Logger, type Metrics, version } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { createActivity } from "./activity.ts";
 import { type Appender, createAppender } from "./append.ts";
@@ -48,7 +48,6 @@ export interface ChatOptions {
   metrics: Metrics;
   /** Id of this worker, unique among the living. */
   worker: string;
-  version: string;
   roomsByUse: boolean;
   announceMembersMax: number;
   askApplication: AskApplication | null;
@@ -111,7 +110,7 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
     bus,
     service: "chat",
     worker,
-    version: options.version,
+    version,
     description: "Rooms, members and the log of each room",
     decode: decodeChatRequest,
     encode: encodeChatAnswer,

@@ -106,13 +106,11 @@ export async function createChatApi(options: {
   chat: Chat;
   access: ApiAccess;
   telemetry: Telemetry;
-  version: string;
 }): Promise<InternalApi> {
   const { deps } = options.chat;
   const api = await createInternalApi({
     title: "Parley chat",
     description: "Rooms, their members and their messages.",
-    version: options.version,
     access: options.access,
     ...options.telemetry,
     isReady: options.chat.isReady,

@@ -13,13 +13,11 @@ export async function createGatewayApi(options: {
   gateway: Gateway;
   access: ApiAccess;
   telemetry: Telemetry;
-  version: string;
 }): Promise<InternalApi> {
   const { gateway } = options;
   const api = await createInternalApi({
     title: "Parley gateway",
     description: "Connections of one gateway.",
-    version: options.version,
     access: options.access,
     ...options.telemetry,
     isReady: gateway.isReady,

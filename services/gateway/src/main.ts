@@ -1,6 +1,6 @@
 import { connectBus } from "@parley/bus";
 import { setLimits } from "@parley/protocol";
-import { apiAccessOf, natsOptionsOf, runService, startTelemetry } from "@parley/service-kit";
+import { apiAccessOf, busOptionsOf, runService, serveInternalApi, startTelemetry } from "@parley/service-kit";
 import { createAuthenticate } from "./authenticate.ts";
 import { createClientAddresses } from "./client-address.ts";
 import { authenticateOptionsOf, limitsOf, readGatewayConfig, trustedProxiesOf } from "./config.ts";
@@ -8,20 +8,13 @@ import { createFallbackKeys } from "./fallback-keys.ts";
 import { newNodeId, startGateway } from "./gateway.ts";
 import { createGatewayApi } from "./internal-api.ts";
 import { readOrigins } from "./origins.ts";
-import { version } from "./version.ts";
 
 await runService(async (lifecycle) => {
   const config = readGatewayConfig();
   setLimits(limitsOf(config));
-  const telemetry = await startTelemetry({ service: "gateway", version, config, lifecycle });
-  const { logger, metrics, tracing } = telemetry;
-  const bus = await connectBus({
-    ...natsOptionsOf(config),
-    role: "gateway",
-    name: `gateway-${config.INSTANCE}`,
-    tracing,
-    onError: (error) => logger.error({ err: error }, "NATS"),
-  });
+  const telemetry = await startTelemetry({ service: "gateway", config, lifecycle });
+  const { logger, metrics } = telemetry;
+  const bus = await connectBus(busOptionsOf("gateway", config, telemetry));
   lifecycle.onStop("bus", () => bus.close());
   const who = authenticateOptionsOf(config);
   const gateway = await startGateway({
@@ -42,10 +35,9 @@ await runService(async (lifecycle) => {
     webDir: config.WEB_DIR,
   });
   lifecycle.onStop("gateway", () => gateway.stop());
-  const api = await createGatewayApi({ gateway, telemetry, access: apiAccessOf(config), version });
-  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
-  lifecycle.onStop("internal API", () => api.close());
+  const api = await createGatewayApi({ gateway, telemetry, access: apiAccessOf(config) });
+  const address = await serveInternalApi(api, config, lifecycle);
   lifecycle.onStop("connections", () => gateway.drain(config.DRAIN_MS));
-  logger.info({ node: gateway.node, port: gateway.port, api: api.addresses()[0] }, "gateway ready");
+  logger.info({ node: gateway.node, port: gateway.port, api: address }, "gateway ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

@@ -67,13 +67,11 @@ export async function createNotifyApi(options: {
   notify: Notify;
   access: ApiAccess;
   telemetry: Telemetry;
-  version: string;
 }): Promise<InternalApi> {
   const { notify } = options;
   const api = await createInternalApi({
     title: "Parley notify",
     description: "Notifications and SMS: an answer of 202 means that it is recorded, and will be seen to.",
-    version: options.version,
     access: options.access,
     ...options.telemetry,
     isReady: notify.isReady,

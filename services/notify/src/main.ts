@@ -1,26 +1,26 @@
-import { randomBytes } from "node:crypto";
-import { connectBus } from "@parley/bus";
-import { apiAccessOf, ConfigError, natsOptionsOf, runService, startTelemetry, storeOptions } from "@parley/service-kit";
+import { connectBus, newWorkerName } from "@parley/bus";
+import {
+  apiAccessOf,
+  busOptionsOf,
+  ConfigError,
+  runService,
+  serveInternalApi,
+  startTelemetry,
+  storeOptions,
+} from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readNotifyConfig } from "./config.ts";
 import { createNotifyApi } from "./internal-api.ts";
 import { startNotify } from "./notify.ts";
 import { createSendWebhook } from "./send-webhook.ts";
-import { version } from "./version.ts";
 
 const hourMs = 60 * 60_000;
 
 await runService(async (lifecycle) => {
   const config = readNotifyConfig();
-  const telemetry = await startTelemetry({ service: "notify", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "notify", config, lifecycle });
   const { logger, metrics, tracing } = telemetry;
-  const bus = await connectBus({
-    ...natsOptionsOf(config),
-    role: "notify",
-    name: `notify-${config.INSTANCE}`,
-    tracing,
-    onError: (error) => logger.error({ err: error }, "NATS"),
-  });
+  const bus = await connectBus(busOptionsOf("notify", config, telemetry));
   lifecycle.onStop("bus", () => bus.close());
   const store = await openStore(config.STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
@@ -32,9 +32,9 @@ await runService(async (lifecycle) => {
     throw new ConfigError("NOTIFY_WEBHOOK_URL needs NOTIFY_WEBHOOK_SECRET");
   const webhook = url !== undefined && secret !== undefined ? createSendWebhook({ url, secret }) : null;
   const notify = await startNotify({
-    ...{ bus, store, notices, logger, metrics, tracing, version },
+    ...{ bus, store, notices, logger, metrics, tracing },
     redisUrl: config.REDIS_URL,
-    worker: `${config.INSTANCE}-${randomBytes(5).toString("hex")}`,
+    worker: newWorkerName(config.INSTANCE),
     smsLimits: {
       segmentsMax: config.SMS_SEGMENTS_MAX,
       blockedCountries: new Set(config.SMS_BLOCKED_COUNTRIES.toUpperCase().split(",")),
@@ -49,9 +49,8 @@ await runService(async (lifecycle) => {
     keepMs: config.NOTIFY_KEEP_DAYS * 24 * hourMs,
   });
   lifecycle.onStop("notify", () => notify.stop());
-  const api = await createNotifyApi({ notify, telemetry, access: apiAccessOf(config), version });
-  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
-  lifecycle.onStop("internal API", () => api.close());
-  logger.info({ api: api.addresses()[0] }, "notify worker ready");
+  const api = await createNotifyApi({ notify, telemetry, access: apiAccessOf(config) });
+  const address = await serveInternalApi(api, config, lifecycle);
+  logger.info({ api: address }, "notify worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

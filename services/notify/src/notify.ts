@@ -10,7 +10,7 @@ import {
 } from "@parley/bus";
 import { createProducer, startConsumer, startSweeper } from "@parley/jobs";
 import { type Preferences, Refusal } from "@parley/protocol";
-import { addWorkerMetrics, createTally, type Logger, type Metrics, type Tracing } from "@parley/service-kit";
+import { addWorkerMetrics, createTally, type Logger, type Metrics, type Tracing, version } from "@parley/service-kit";
 import type { NotificationRecord, Store } from "@parley/store";
 import { type AcceptSms, checkNumber, createAcceptSms, type SmsLimits } from "./accept-sms.ts";
 import { serveForget } from "./forget.ts";
@@ -30,7 +30,6 @@ export interface NotifyOptions {
   metrics: Metrics;
   tracing: Tracing | null;
   worker: string;
-  version: string;
   smsLimits: SmsLimits;
   sendWebhook: SendWebhook | null;
   /** People may say what their phone number is, unchecked. */
@@ -122,7 +121,7 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
 
   const batches = createTally();
   const served = await serveWorker<NotifyRequest, JsonAnswer>({
-    ...{ bus, service: "notify", worker: options.worker, version: options.version },
+    ...{ bus, service: "notify", worker: options.worker, version },
     description: "Notifications, preferences, and SMS taken in",
     decode: decodeJsonRequest<NotifyRequest>,
     encode: encodeJsonAnswer,

@@ -80,13 +80,11 @@ export async function createPresenceApi(options: {
   presence: Presence;
   access: ApiAccess;
   telemetry: Telemetry;
-  version: string;
 }): Promise<InternalApi> {
   const { presence } = options;
   const api = await createInternalApi({
     title: "Parley presence",
     description: "Who is here, users, and events for chosen ones.",
-    version: options.version,
     access: options.access,
     ...options.telemetry,
     isReady: presence.isReady,

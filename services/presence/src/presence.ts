@@ -12,7 +12,7 @@ import {
   subjects,
 } from "@parley/bus";
 import { Unavailable } from "@parley/protocol";
-import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parley/service-kit";
+import { addWorkerMetrics, createTally, type Logger, type Metrics, version } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { type ActiveUsers, createActiveUsers } from "./active-users.ts";
 import type { RedisConnection } from "./connect-redis.ts";
@@ -29,7 +29,6 @@ export interface PresenceOptions {
   metrics: Metrics;
   /** Id of this worker, unique among the living. */
   worker: string;
-  version: string;
   graceMs: number;
   leaseMs: number;
 }
@@ -70,7 +69,7 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
     bus,
     service: "presence",
     worker,
-    version: options.version,
+    version,
     description: "Who is connected where, their status, and events for chosen users",
     decode: decodeJsonRequest,
     encode: encodeJsonAnswer,

@@ -31,14 +31,12 @@ export async function createSmsApi(options: {
   redisUrl: string;
   access: ApiAccess;
   telemetry: Telemetry;
-  version: string;
 }): Promise<InternalApi> {
   const { sms, provider } = options;
   const callbackPath = `/v1/callbacks/${provider.name}`;
   const api = await createInternalApi({
     title: "Parley SMS",
     description: "What became of each SMS, dead letters, and the queues (page at /queues).",
-    version: options.version,
     access: options.access,
     ...options.telemetry,
     isReady: sms.isReady,

@@ -1,11 +1,17 @@
-import { apiAccessOf, natsOptionsOf, runService, startTelemetry, storeOptions } from "@parley/service-kit";
+import {
+  apiAccessOf,
+  busOptionsOf,
+  runService,
+  serveInternalApi,
+  startTelemetry,
+  storeOptions,
+} from "@parley/service-kit";
 import { openStore } from "@parley/store";
 import { readSmsConfig } from "./config.ts";
 import { createProvider } from "./create-provider.ts";
 import { createSmsApi } from "./internal-api.ts";
 import { startPhones } from "./phones.ts";
 import { startSms } from "./sms.ts";
-import { version } from "./version.ts";
 
 const dayMs = 24 * 60 * 60_000;
 /** What an attempt may take beyond the provider's own time, until it counts as cut short. */
@@ -13,13 +19,13 @@ const leaseMarginMs = 5_000;
 
 await runService(async (lifecycle) => {
   const config = readSmsConfig();
-  const telemetry = await startTelemetry({ service: "sms", version, config, lifecycle });
+  const telemetry = await startTelemetry({ service: "sms", config, lifecycle });
   const { logger, metrics, tracing } = telemetry;
   const store = await openStore(config.NOTICE_STORE_URL, storeOptions(config));
   lifecycle.onStop("store", () => store.close());
   const phones = config.SMS_PHONES
     ? await startPhones({
-        bus: { ...natsOptionsOf(config), name: `sms-${config.INSTANCE}` },
+        bus: busOptionsOf("sms", config, telemetry),
         store: store.notifications,
       })
     : null;
@@ -54,12 +60,11 @@ await runService(async (lifecycle) => {
   });
   lifecycle.onStop("sms", () => sms.stop());
   const api = await createSmsApi({
-    ...{ sms, provider, telemetry, version },
+    ...{ sms, provider, telemetry },
     redisUrl: config.REDIS_URL,
     access: apiAccessOf(config),
   });
-  await api.listen({ host: config.INTERNAL_HOST, port: config.INTERNAL_PORT });
-  lifecycle.onStop("internal API", () => api.close());
-  logger.info({ api: api.addresses()[0], provider: provider.name }, "SMS worker ready");
+  const address = await serveInternalApi(api, config, lifecycle);
+  logger.info({ api: address, provider: provider.name }, "SMS worker ready");
   return { logger, parentPipe: config.PARENT_PIPE };
 });

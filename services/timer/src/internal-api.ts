@@ -35,7 +35,6 @@ export async function createTimerApi(options: {
   timer: TimerWorker;
   telemetry: Telemetry;
   access: ApiAccess;
-  version: string;
 }): Promise<InternalApi> {
   const { timer, telemetry, ...rest } = options;
   const api = await createInternalApi({

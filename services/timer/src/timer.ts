@@ -12,7 +12,7 @@ import {
   type TimerRequest,
 } from "@parley/bus";
 import type { TimerData } from "@parley/protocol";
-import { addWorkerMetrics, createTally, type Logger, type Metrics } from "@parley/service-kit";
+import { addWorkerMetrics, createTally, type Logger, type Metrics, version } from "@parley/service-kit";
 import type { Store } from "@parley/store";
 import { checkControl, checkMayGovern, enter } from "./access.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -37,7 +37,6 @@ export interface TimerOptions {
   metrics: Metrics;
   /** Id of this worker, unique among the living. */
   worker: string;
-  version: string;
   /** The machine's unless given. */
   clock?: Clock;
 }
@@ -88,7 +87,7 @@ export async function startTimer(options: TimerOptions): Promise<TimerWorker> {
     bus,
     service: "timer",
     worker,
-    version: options.version,
+    version,
     description: "One countdown a room",
     decode: decodeJsonRequest,
     encode: encodeJsonAnswer,
