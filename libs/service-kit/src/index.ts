@@ -6,6 +6,7 @@ export * from "./lifecycle.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
 export * from "./signature.ts";
+export * from "./signed-post.ts";
 export * from "./tally.ts";
 export * from "./telemetry.ts";
 export type { Span, Tracing } from "./tracing.ts";

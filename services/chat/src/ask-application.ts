@@ -3,7 +3,7 @@
  * while. Who gets no answer in time is not let through.
  */
 import { Refusal } from "@parley/protocol";
-import { signatureHeader, signBody } from "@parley/service-kit";
+import { signedPost } from "@parley/service-kit";
 import { forbidden } from "./room-states.ts";
 
 export interface AskApplicationOptions {
@@ -16,8 +16,14 @@ export interface AskApplicationOptions {
   now?: () => number;
 }
 
+interface Question {
+  action: "join" | "send";
+  user: string;
+  room: string;
+}
+
 /** Null where it may, at once; else a promise that refuses or does not. */
-export type AskApplication = (action: "join" | "send", user: string, room: string) => Promise<void> | null;
+export type AskApplication = (action: Question["action"], user: string, room: string) => Promise<void> | null;
 
 interface Kept {
   allowed: boolean;
@@ -25,7 +31,6 @@ interface Kept {
 }
 
 const maxKept = 100_000;
-const maxAnswerBytes = 10_000;
 const unanswered = () =>
   new Refusal("unavailable", "The application did not say in time whether you may; send it again");
 
@@ -35,16 +40,9 @@ export function createAskApplication(options: AskApplicationOptions): AskApplica
   const kept = new Map<string, Kept>();
   const underWay = new Map<string, Promise<boolean>>();
 
-  const ask = async (key: string, body: string): Promise<boolean> => {
-    const response = await fetch(url, {
-      method: "POST",
-      redirect: "error",
-      headers: { "content-type": "application/json", [signatureHeader]: signBody(secret, body) },
-      body,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = (await response.text()).slice(0, maxAnswerBytes);
-    if (response.status !== 200) throw new Error(`the application answered with status ${response.status}`);
+  const ask = async (key: string, body: Question): Promise<boolean> => {
+    const { status, text } = await signedPost({ url, secret, body, signal: AbortSignal.timeout(timeoutMs) });
+    if (status !== 200) throw new Error(`the application answered with status ${status}`);
     const { allow } = JSON.parse(text) as { allow?: unknown };
     if (typeof allow !== "boolean") throw new Error("the application's answer has no allow: true or false");
     if (kept.size >= maxKept) kept.clear();
@@ -63,15 +61,16 @@ export function createAskApplication(options: AskApplicationOptions): AskApplica
   };
 
   return (action, user, room) => {
-    const body = JSON.stringify({ action, user, room });
-    const known = kept.get(body);
+    const question = { action, user, room };
+    const key = JSON.stringify(question);
+    const known = kept.get(key);
     if (known && known.untilMs > now()) return known.allowed ? null : Promise.reject(forbidden());
     // Those who want to know the same share one question, so their order stays.
-    let answer = underWay.get(body);
+    let answer = underWay.get(key);
     if (!answer) {
-      answer = ask(body, body).finally(() => underWay.delete(body));
+      answer = ask(key, question).finally(() => underWay.delete(key));
       answer.catch(onError);
-      underWay.set(body, answer);
+      underWay.set(key, answer);
     }
     return settle(answer);
   };

@@ -1,4 +1,4 @@
-import { signatureHeader, signBody } from "@parley/service-kit";
+import { signedPost } from "@parley/service-kit";
 import type { NotificationRecord } from "@parley/store";
 import { notificationView } from "./notification-view.ts";
 
@@ -9,19 +9,11 @@ const timeoutMs = 10_000;
 
 export function createSendWebhook({ url, secret }: { url: string; secret: string }): SendWebhook {
   return async (record) => {
-    const body = JSON.stringify({ user: record.user, notification: notificationView(record) });
-    const response = await fetch(url, {
-      method: "POST",
-      redirect: "manual",
-      headers: {
-        "content-type": "application/json",
-        "idempotency-key": record.id,
-        [signatureHeader]: signBody(secret, body),
-      },
-      body,
+    const { ok, status } = await signedPost({
+      ...{ url, secret, idempotencyKey: record.id },
+      body: { user: record.user, notification: notificationView(record) },
       signal: AbortSignal.timeout(timeoutMs),
     });
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`The webhook answered ${response.status}`);
+    if (!ok) throw new Error(`The webhook answered ${status}`);
   };
 }

@@ -1,6 +1,6 @@
 /** Any HTTP service: one signed POST an SMS, and signed callbacks from it. */
 import { Refusal } from "@parley/protocol";
-import { isSignedBy, signatureHeader, signBody } from "@parley/service-kit";
+import { isSignedBy, signatureHeader, signedPost } from "@parley/service-kit";
 import type { Outcome } from "../state.ts";
 import { type Callback, outcomeOfError, outcomeOfStatus, type Provider } from "./provider.ts";
 
@@ -14,24 +14,11 @@ export interface WebhookOptions {
 export function createWebhook({ url, secret }: WebhookOptions): Provider {
   return {
     name: "webhook",
-    async send(sms, signal) {
-      const body = JSON.stringify({ id: sms.id, to: sms.to, text: sms.text });
+    async send({ id, to, text }, signal) {
       try {
-        const response = await fetch(url, {
-          method: "POST",
-          redirect: "manual",
-          headers: {
-            "content-type": "application/json",
-            "idempotency-key": sms.id,
-            [signatureHeader]: signBody(secret, body),
-          },
-          body,
-          signal,
-        });
-        // Cut off at a size that no answer needs; an answer that can't be read is an answer all the same.
-        const said = (await response.text().catch(() => "")).slice(0, 10_000);
-        if (response.ok) return { kind: "accepted", providerId: idIn(said) };
-        return outcomeOfStatus(response.status, said.slice(0, 200));
+        const answer = await signedPost({ url, secret, idempotencyKey: id, body: { id, to, text }, signal });
+        if (answer.ok) return { kind: "accepted", providerId: idIn(answer.text) };
+        return outcomeOfStatus(answer.status, answer.text.slice(0, 200));
       } catch (error) {
         return outcomeOfError(error);
       }
