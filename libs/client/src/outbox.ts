@@ -56,6 +56,7 @@ export function createOutbox(
   /** Rooms where one was refused: the next goes out once those behind it were refused too. */
   const stalled = new Set<string>();
   let loading = storage !== null;
+  /** By `performance.now()`; 0 where nothing is held back. */
   let pausedUntilMs = 0;
   let brokeByItselfAtMs = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -82,13 +83,20 @@ export function createOutbox(
   }
 
   function holdBack(ms: number) {
-    pausedUntilMs = Math.max(pausedUntilMs, Date.now() + ms);
+    const nowMs = performance.now();
+    pausedUntilMs = Math.max(pausedUntilMs, nowMs + ms);
     clearTimeout(timer);
-    timer = setTimeout(pump, pausedUntilMs - Date.now());
+    // The timer alone says when it is over: a clock that lags behind it by a little would say "not yet", and nobody would ask again.
+    timer = setTimeout(resume, pausedUntilMs - nowMs);
+  }
+
+  function resume() {
+    pausedUntilMs = 0;
+    pump();
   }
 
   function pump() {
-    if (loading || !connection.isOnline() || Date.now() < pausedUntilMs) return;
+    if (loading || !connection.isOnline() || pausedUntilMs > 0) return;
     const [suspect] = suspects;
     if (suspect) {
       // Alone, so that if the connection breaks again there is no doubt about the cause; but what lies before it first.

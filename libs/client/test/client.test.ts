@@ -208,6 +208,22 @@ test("[R4] a retryable refusal is tried again without letting later ones overtak
   assert.deepEqual(texts(server, "r"), ["1", "2", "3"]);
 });
 
+test("[R3] what was refused for now goes again when its time is over, also by a clock that was set back", async (t) => {
+  const { server, client } = await start(t);
+  const room = client.room("r");
+  await room.join();
+  let refusals = 0;
+  server.setScript(({ event }) => {
+    if (event !== "SendMessage" || refusals++ > 1) return undefined;
+    // By a timer's own measure its time is over before this clock says so.
+    const setBackMs = Date.now() - 3_600_000;
+    t.mock.method(Date, "now", () => setBackMs);
+    return { refuse: "unavailable", retryable: true, retryAfterMs: 20 };
+  });
+  await room.send("1");
+  assert.deepEqual(texts(server, "r"), ["1"]);
+});
+
 test("[R4] several messages of a room are under way at once", async (t) => {
   const { server, client } = await start(t);
   const room = client.room("r");
