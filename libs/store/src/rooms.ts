@@ -43,6 +43,27 @@ export interface MemberRecord {
 
 export type MemberChanges = Partial<Pick<MemberRecord, "role" | "member" | "mutedUntilMs" | "banned">>;
 
+/** What `putMember` makes of the record before, or of none; `atMs` is the time of the change. */
+export function changedMember(
+  before: MemberRecord | null,
+  user: string,
+  changes: MemberChanges,
+  atMs: number,
+): MemberRecord {
+  const member = changes.member ?? before?.member ?? true;
+  const becomes = member && !before?.member;
+  return {
+    user,
+    role: changes.role ?? before?.role ?? "member",
+    member,
+    mutedUntilMs: changes.mutedUntilMs ?? before?.mutedUntilMs ?? 0,
+    banned: changes.banned ?? before?.banned ?? false,
+    joinedAtMs: before === null || becomes ? atMs : before.joinedAtMs,
+    lastRead: before?.lastRead ?? 0,
+    lastReadCount: before?.lastReadCount ?? 0,
+  };
+}
+
 export interface Membership {
   room: RoomRecord;
   member: MemberRecord;

@@ -1,6 +1,6 @@
 import type { Filter, WithId } from "mongodb";
 import type { LogHead } from "../room-log.ts";
-import type { MemberRecord, RoomStore } from "../rooms.ts";
+import { changedMember, type MemberRecord, type RoomStore } from "../rooms.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
 import type { MongoRooms } from "./rooms.ts";
@@ -42,19 +42,8 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
     let wasMember = false;
     await records.decide(members, _id, (before) => {
       wasMember = before?.member ?? false;
-      const next: MemberRecord = {
-        user,
-        role: changes.role ?? before?.role ?? "member",
-        member: changes.member ?? before?.member ?? true,
-        mutedUntilMs: changes.mutedUntilMs ?? before?.mutedUntilMs ?? 0,
-        banned: changes.banned ?? before?.banned ?? false,
-        joinedAtMs: before?.joinedAtMs ?? atMs,
-        lastRead: before?.lastRead ?? 0,
-        lastReadCount: before?.lastReadCount ?? 0,
-      };
-      if (next.member && !wasMember) next.joinedAtMs = atMs;
-      member = next;
-      return room === null ? "keep" : { ...next, key, room };
+      member = changedMember(before, user, changes, atMs);
+      return room === null ? "keep" : { ...member, key, room };
     });
     // A deletion takes the room first and its members then: one of the two sees the other.
     if (room !== null && (await rooms.nameOf(key)) === null) await members.deleteOne({ _id });

@@ -1,5 +1,14 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { MemberChanges, MemberRecord, Membership, Role, RoomChanges, RoomRecord, Visibility } from "../rooms.ts";
+import {
+  changedMember,
+  type MemberChanges,
+  type MemberRecord,
+  type Membership,
+  type Role,
+  type RoomChanges,
+  type RoomRecord,
+  type Visibility,
+} from "../rooms.ts";
 import type { Connection } from "./connection.ts";
 
 interface RoomRow {
@@ -182,20 +191,9 @@ export function roomsTable({ db }: Connection) {
       atMs: number,
     ): { member: MemberRecord; wasMember: boolean } {
       const before = recordOf(key, user);
-      const record: MemberRecord = {
-        user,
-        role: changes.role ?? before?.role ?? "member",
-        member: changes.member ?? before?.member ?? true,
-        mutedUntilMs: changes.mutedUntilMs ?? before?.mutedUntilMs ?? 0,
-        banned: changes.banned ?? before?.banned ?? false,
-        joinedAtMs: before?.joinedAtMs ?? atMs,
-        lastRead: before?.lastRead ?? 0,
-        lastReadCount: before?.lastReadCount ?? 0,
-      };
-      const wasMember = before?.member ?? false;
-      if (record.member && !wasMember) record.joinedAtMs = atMs;
+      const record = changedMember(before, user, changes, atMs);
       if (exists.get(key) !== undefined) store(key, record);
-      return { member: record, wasMember };
+      return { member: record, wasMember: before?.member ?? false };
     },
     removeMember(key: number, user: string): boolean {
       const before = recordOf(key, user);
