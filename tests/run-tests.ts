@@ -1,11 +1,13 @@
 // `npm test`: the linter, the compiler, then every test file, those that kill things last and alone.
 // `npm test -- chat faults`: only the files whose path contains one of these words, and no checks.
+// `npm test -- --store mongodb`, with or without such words: only what runs on a stack of services, with MongoDB as its store.
 // `npm run check`: only the linter and the compiler.
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { run } from "node:test";
+import { parseArgs } from "node:util";
 import { findOnPath, mongodb, nats, redis } from "@parley/local";
 import { ensureChromium } from "./support/chromium.ts";
 import { createTestReport, type TestReport } from "./support/test-report.ts";
@@ -22,10 +24,9 @@ const testFolders = [
   "tests/{fuzz,conformance,integration,store,k8s,e2e,load/test}",
 ];
 const faultFolders = ["tests/faults"];
-/**
- * Run once more with MongoDB as the store. Any other file runs on it with `PARLEY_TEST_STORE=mongodb`, but the stand-in for a
- * MongoDB that this may be is too slow for those that send much in a short time.
- */
+/** Where files start a stack; `--store mongodb` runs those that do. */
+const stackFolders = ["tests/{integration,e2e}"];
+/** A choice of them that each `npm test` runs once more with MongoDB as the store, as far as its time allows. */
 const onMongodbToo = {
   sideBySide: ["tests/integration/sdk", "tests/integration/workers"],
   alone: ["tests/faults/gateway-killed"],
@@ -77,33 +78,68 @@ async function runFiles(
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
+/** Runs these with MongoDB as each stack's store: first some side by side, then the others one after another. */
+async function runOnMongodb(
+  report: TestReport,
+  files: { sideBySide: readonly string[]; alone: readonly string[] },
+  signal: AbortSignal,
+): Promise<void> {
+  process.env.PARLEY_TEST_STORE = "mongodb";
+  await runFiles(report, files.sideBySide, sideBySide, signal, " on MongoDB");
+  await runFiles(report, files.alone, 1, signal, " on MongoDB");
+  delete process.env.PARLEY_TEST_STORE;
+}
+
 /** The second pass, where there is a MongoDB. Answers what it ran on, or why it did not. */
-async function runOnMongodb(report: TestReport, words: readonly string[], signal: AbortSignal): Promise<string> {
+async function runSomeOnMongodb(report: TestReport, words: readonly string[], signal: AbortSignal): Promise<string> {
   const found = await mongodb.locate(() => {}).catch((error: Error) => error);
   if (found instanceof Error) return `none, its suites were skipped (${found.message})`;
-  process.env.PARLEY_TEST_STORE = "mongodb";
-  const chosen = (files: readonly string[]) =>
-    filesIn(["tests/{integration,e2e,faults}"], words).filter((file) => files.some((start) => file.startsWith(start)));
-  await runFiles(report, chosen(onMongodbToo.sideBySide), sideBySide, signal, " on MongoDB");
-  await runFiles(report, chosen(onMongodbToo.alone), 1, signal, " on MongoDB");
-  delete process.env.PARLEY_TEST_STORE;
+  const files = filesIn([...stackFolders, ...faultFolders], words);
+  const chosen = (starts: readonly string[]) => files.filter((file) => starts.some((start) => file.startsWith(start)));
+  const { sideBySide, alone } = onMongodbToo;
+  await runOnMongodb(report, { sideBySide: chosen(sideBySide), alone: chosen(alone) }, signal);
   return found.description;
 }
 
+/** Each file that starts a stack, on MongoDB, one after another: the server may be a slow one. Answers what it ran on. */
+async function runAllOnMongodb(report: TestReport, words: readonly string[], signal: AbortSignal): Promise<string> {
+  const { description } = await mongodb.locate(() => {});
+  const startsStack = (file: string) => /\bstart\w*Stack\(/.test(readFileSync(join(checkoutDir, file), "utf8"));
+  const files = [...filesIn(stackFolders, words), ...filesIn(faultFolders, words)].filter(startsStack);
+  if (files.length === 0) throw new Error(`no file that starts a stack has ${words.join(" or ")} in its path`);
+  await runOnMongodb(report, { sideBySide: [], alone: files }, signal);
+  return description;
+}
+
 /** What the suites ran on, for whoever reads a log. */
-async function engineLines(mongodbWas: string, browser: string | null): Promise<string[]> {
+async function engineLines(storeLines: readonly string[], browser: string | null): Promise<string[]> {
   const described = async (engine: typeof nats) =>
     (await engine.locate(() => {}).catch((error: Error) => ({ description: `none (${error.message})` }))).description;
-  const again = [...onMongodbToo.sideBySide, ...onMongodbToo.alone].map((start) => start.split("/").at(-1));
   const lines = [
     `Node: ${process.versions.node}`,
     `NATS, for integration, e2e and fault tests: ${await described(nats)}`,
     `Redis, for presence, SMS and notifications: ${await described(redis)}`,
-    `SQLite, for the store contract and every stack but those below: ${process.versions.sqlite}`,
-    `MongoDB, for the store contract, copy-store, faults/mongodb, and once more for ${again.join(", ")}: ${mongodbWas}`,
+    ...storeLines,
   ];
   if (browser !== null) lines.push(`Browser, for e2e: ${browser}`);
   return lines;
+}
+
+/** Of a run on both stores. */
+function bothStores(mongodbWas: string): string[] {
+  const again = [...onMongodbToo.sideBySide, ...onMongodbToo.alone].map((start) => start.split("/").at(-1));
+  return [
+    `SQLite, for the store contract and every stack but those below: ${process.versions.sqlite}`,
+    `MongoDB, for the store contract, copy-store, faults/mongodb, and once more for ${again.join(", ")}: ${mongodbWas}`,
+  ];
+}
+
+/** Finds a browser for the end-to-end tests; answers what it is. */
+function findBrowser(): string {
+  const chromium = ensureChromium((line) => console.log(`parley: ${line}`));
+  if (chromium.file === null) return `none (${chromium.reason})`;
+  process.env.CHROMIUM_PATH = chromium.file;
+  return browserVersion(chromium.file);
 }
 
 function browserVersion(file: string): string {
@@ -111,31 +147,49 @@ function browserVersion(file: string): string {
   return `${stdout?.trim() || "of unknown version"} (${file})`;
 }
 
-async function main(words: string[], signal: AbortSignal): Promise<number> {
+/** Runs every file that was asked for; answers what the stores were, in lines. */
+async function runOnBothStores(report: TestReport, words: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const files = filesIn(testFolders, words);
+  const faultFiles = filesIn(faultFolders, words);
+  if (files.length + faultFiles.length === 0) throw new Error(`no test file's path contains ${words.join(" or ")}`);
+  await runFiles(report, files, sideBySide, signal);
+  await runFiles(report, faultFiles, 1, signal);
+  const mongodbWas = await runSomeOnMongodb(report, words, signal);
+  // A CI that has one and does not use it would say that both stores hold.
+  const skipped = report.skippedIn(mongodbSuite);
+  if (skipped && findOnPath("ferretdb", "mongod") !== null) report.count(`${mongodbSuite} ran, not skipped`, false);
+  return bothStores(mongodbWas);
+}
+
+function parse(args: string[]): { words: string[]; checkOnly: boolean; store: string | undefined } {
+  try {
+    const options = { "check-only": { type: "boolean" }, store: { type: "string" } } as const;
+    const { values, positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
+    if (values.store !== undefined && values.store !== "mongodb") {
+      throw new Error(
+        `--store takes mongodb, not "${values.store}"; without it all runs on SQLite, and some on MongoDB too`,
+      );
+    }
+    return { words: positionals, checkOnly: values["check-only"] === true, store: values.store };
+  } catch (error) {
+    const [what] = (error as Error).message.split(". ");
+    throw new Error(`${what}. Give parts of file names, as in: npm test -- chat, or npm test -- --store mongodb rooms`);
+  }
+}
+
+async function main(args: string[], signal: AbortSignal): Promise<number> {
+  const { words, checkOnly, store } = parse(args);
   const report = createTestReport(checkoutDir);
-  const checkOnly = words.includes("--check-only");
-  const unknown = words.find((word) => word.startsWith("-") && word !== "--check-only");
-  if (unknown) throw new Error(`unknown flag ${unknown}; give parts of file names, as in: npm test -- chat`);
-  if (checkOnly || words.length === 0) runChecks(report);
+  if (checkOnly || (words.length === 0 && store === undefined)) runChecks(report);
 
   if (!checkOnly) {
-    const files = filesIn(testFolders, words);
-    const faultFiles = filesIn(faultFolders, words);
-    if (files.length + faultFiles.length === 0) throw new Error(`no test file's path contains ${words.join(" or ")}`);
-    let browser: string | null = null;
-    if (files.some((file) => file.startsWith("tests/e2e/"))) {
-      const chromium = ensureChromium((line) => console.log(`parley: ${line}`));
-      if (chromium.file !== null) process.env.CHROMIUM_PATH = chromium.file;
-      browser = chromium.file === null ? `none (${chromium.reason})` : browserVersion(chromium.file);
-    }
-    await runFiles(report, files, sideBySide, signal);
-    await runFiles(report, faultFiles, 1, signal);
-    const mongodbWas = await runOnMongodb(report, words, signal);
-    // A CI that has one and does not use it would say that both stores hold.
-    const skipped = report.skippedIn(mongodbSuite);
-    if (skipped && findOnPath("ferretdb", "mongod") !== null) report.count(`${mongodbSuite} ran, not skipped`, false);
+    const browser = filesIn(["tests/e2e"], words).length > 0 ? findBrowser() : null;
+    const stores =
+      store === undefined
+        ? await runOnBothStores(report, words, signal)
+        : [`MongoDB, for every stack: ${await runAllOnMongodb(report, words, signal)}`];
     report.printDetails();
-    console.log(`\n${(await engineLines(mongodbWas, browser)).join("\n")}\n`);
+    console.log(`\n${(await engineLines(stores, browser)).join("\n")}\n`);
   }
   const { passed, failed, skipped } = report.totals();
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startTestMongodb, whyNoMongodb } from "../support/start-mongodb.ts";
 import { startTestStack, type TestStack } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { connectTestClient } from "../support/websocket-client.ts";
 import { startFaultyLink } from "./faulty-link.ts";
+import { startTalk } from "./store-away.ts";
 import { startTraffic } from "./traffic.ts";
 
 const skip =
@@ -73,37 +73,21 @@ test("[R1] [R3] [E1] MongoDB falls silent: sends are refused as unavailable with
   timeout,
 }, async (t) => {
   const { stack, link } = await startBehindLink(t, 1);
-  const url = `${stack.wsUrl()}/ws`;
-  const [ada, bob] = [await connectTestClient(url), await connectTestClient(url)];
-  t.after(() => Promise.all([ada.close(), bob.close()]));
-  for (const client of [ada, bob]) {
-    await client.registerGuest();
-    await client.request("JoinRoom", { room: "r" });
-  }
-  const message = (clientMessageId: string) => ({ room: "r", clientMessageId, text: "hi" });
-  await ada.request("SendMessage", message("before"));
+  const talk = await startTalk(t, stack);
 
   link.stall();
-  const startedAt = performance.now();
-  const sending = ada.send("SendMessage", message("meanwhile"));
-  await ada.request("Typing", { room: "r", typing: true });
-  await bob.waitForEvent("typing", ({ data }) => (data as { typing?: boolean }).typing === true, 2_000);
-  const refused = await sending;
-  const tookMs = performance.now() - startedAt;
-  assert.equal(refused.success, false);
-  assert.deepEqual([refused.code, refused.retryable], ["unavailable", true]);
-  assert.ok(tookMs < 10_500, `the refusal took ${Math.round(tookMs)} ms`);
+  const tookMs = await talk.checkRefused();
 
   link.mend();
   const { reply } = await waitFor(
     "sends to go on",
     async () => {
-      const reply = await ada.send("SendMessage", message("meanwhile"));
+      const reply = await talk.send();
       return reply.success && { reply: reply.data as { seq: number } };
     },
     { timeoutMs: 30_000 },
   );
   assert.equal(reply.seq, 2, "what was refused is there once, whether by its first sending or by its repeat");
-  await bob.waitForEvent("message", (event) => "seq" in event && event.seq === 2);
+  await talk.listener.waitForEvent("message", (event) => "seq" in event && event.seq === 2);
   t.diagnostic(`refused after ${Math.round(tookMs)} ms`);
 });

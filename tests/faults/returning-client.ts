@@ -86,7 +86,8 @@ export function startReturningClient(teardown: Teardown, options: ReturningClien
     own.once("open", () => register().catch(() => own.terminate()));
     closeCodes.push(await closed);
     for (const { reject } of waiting.values()) reject(new Error("the connection ended before the reply"));
-    online = Promise.withResolvers<void>();
+    // Who waits since before this connection goes on waiting.
+    if (send === ownSend) online = Promise.withResolvers<void>();
   };
 
   const stayConnected = async () => {

@@ -133,36 +133,71 @@ async function compare(t: TestContext, from: string, to: string, rooms: RoomReco
   assert.deepEqual(await b.log.append([{ key, entries: entries(1, 1) }]), ["conflict"]);
 }
 
-test("copy-store: killed amid the logs and run again, the copy has everything, once", {
-  skip,
-  timeout: 180_000,
-}, async (t) => {
+/** Copies, and is killed as soon as so many percent of the entries are there. */
+async function copyUntil(t: TestContext, from: string, to: string, percent: number): Promise<void> {
+  const run = await copy(from, to);
+  t.after(() => run.child.kill("SIGKILL"));
+  const copied = () =>
+    Math.max(0, ...[...run.said().matchAll(/(\d+) % .* entries\n/g)].map(([, share]) => Number(share)));
+  while (copied() < percent && run.child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+  run.child.kill("SIGKILL");
+  assert.equal((await run.ended).code, null, `it was to be killed on its way:\n${run.said()}`);
+}
+
+interface Interruption {
+  rooms: number;
+  entriesEach: number;
+  /** Of the entries, when it is killed each time. */
+  killedAtPercent: number[];
+}
+
+async function checkInterrupted(t: TestContext, { rooms, entriesEach, killedAtPercent }: Interruption): Promise<void> {
   const { from, to } = await setUp(t);
   const store = await openStore(from);
-  const rooms = await fill(store, 20, 1_500);
+  const made = await fill(store, rooms, entriesEach);
   await store.close();
 
-  const first = await copy(from, to);
-  t.after(() => first.child.kill("SIGKILL"));
-  const deadline = Date.now() + 60_000;
-  while (!/[1-6]\d % .*entries\n/.test(first.said()) && first.child.exitCode === null && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  first.child.kill("SIGKILL");
-  assert.equal((await first.ended).code, null, `it was to be killed half-way:\n${first.said()}`);
-
+  for (const percent of killedAtPercent) {
+    const startedAt = performance.now();
+    await copyUntil(t, from, to, percent);
+    t.diagnostic(`killed at ${percent} % after ${Math.round(performance.now() - startedAt)} ms`);
+  }
+  const startedAt = performance.now();
   const again = await (await copy(from, to)).ended;
   assert.equal(again.code, 0, again.said);
-  const [, total, written] = /(\d+) entries in 20 rooms, (\d+) written by this run/.exec(again.said) ?? [];
+  t.diagnostic(
+    `the last run took ${Math.round(performance.now() - startedAt)} ms: ${again.said.trimEnd().split("\n").at(-1)}`,
+  );
+  const [, total, written] =
+    new RegExp(`(\\d+) entries in ${rooms} rooms, (\\d+) written by this run`).exec(again.said) ?? [];
   assert.ok(
     Number(written) > 0 && Number(written) < Number(total),
-    `the second run goes on where the first was: ${again.said}`,
+    `the last run goes on where the one before was: ${again.said}`,
   );
-  await compare(t, from, to, rooms);
+  await compare(t, from, to, made);
 
   const third = await (await copy(from, to)).ended;
   assert.equal(third.code, 1);
   assert.match(third.said, /was finished at .*--again/);
-});
+}
+
+test(
+  "copy-store: killed amid the logs and run again, the copy has everything, once",
+  {
+    skip,
+    timeout: 180_000,
+  },
+  (t) => checkInterrupted(t, { rooms: 20, entriesEach: 1_500, killedAtPercent: [10] }),
+);
+
+test(
+  "copy-store: 200 rooms and 200,000 entries, killed twice and run again",
+  {
+    skip: skip || (process.env.PARLEY_LONG !== "1" && "minutes; set PARLEY_LONG=1"),
+    timeout: 1_200_000,
+  },
+  (t) => checkInterrupted(t, { rooms: 200, entriesEach: 1_000, killedAtPercent: [20, 60] }),
+);
 
 test("copy-store: what changed in the source after it was copied is found and made good with --again", {
   skip,

@@ -53,10 +53,16 @@ function databaseIn(url: string): string {
   return name === "" ? "parley" : decodeURIComponent(name);
 }
 
-/** Connects, and finds out what the server can do. Rejects with StoreUnavailable when it can't be reached. */
-export async function connectMongo(url: string, options: MongoOptions): Promise<MongoConnection> {
-  const { poolSize = 20, timeoutMs = 5_000 } = options;
-  const client = new MongoClient(url, {
+/** To a server whose writers wait for each other asleep: of more connections, more sleep, and for longer. */
+const fewConnections = 4;
+
+const clientOf = (
+  url: string,
+  poolSize: number,
+  timeoutMs: number,
+  more: MongoClientOptions | undefined,
+): MongoClient =>
+  new MongoClient(url, {
     appName: "parley",
     maxPoolSize: poolSize,
     serverSelectionTimeoutMS: timeoutMs,
@@ -68,16 +74,27 @@ export async function connectMongo(url: string, options: MongoOptions): Promise<
     retryReads: true,
     retryWrites: true,
     readPreference: "primary",
-    ...options.client,
+    ...more,
     // The promise of the store: whatever the address says, an acknowledged write survives the loss of a server.
     writeConcern: { w: "majority", journal: true, wtimeoutMS: timeoutMs },
   });
+
+/** Connects, and finds out what the server can do. Rejects with StoreUnavailable when it can't be reached. */
+export async function connectMongo(url: string, options: MongoOptions): Promise<MongoConnection> {
+  const { poolSize = 20, timeoutMs = 5_000 } = options;
+  let client = clientOf(url, poolSize, timeoutMs, options.client);
   try {
     await client.connect();
-    const db = client.db(databaseIn(url));
-    const [hello, build] = await Promise.all([db.command({ hello: 1 }), db.command({ buildInfo: 1 })]);
+    const asked = client.db(databaseIn(url));
+    const [hello, build] = await Promise.all([asked.command({ hello: 1 }), asked.command({ buildInfo: 1 })]);
     const seeks = !("ferretdbVersion" in build);
     const majority = "setName" in hello || hello.msg === "isdbgrid";
+    if (!seeks && poolSize > fewConnections) {
+      await client.close();
+      client = clientOf(url, fewConnections, timeoutMs, options.client);
+      await client.connect();
+    }
+    const db = client.db(databaseIn(url));
     return {
       client,
       db,

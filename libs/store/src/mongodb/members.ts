@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Filter, WithId } from "mongodb";
 import type { LogHead } from "../room-log.ts";
 import { changedMember, type MemberRecord, type RoomStore } from "../rooms.ts";
@@ -37,16 +38,18 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
 
   async function putMember(...[key, user, changes, atMs]: Parameters<RoomStore["putMember"]>) {
     const _id = memberId(key, user);
-    const room = await rooms.nameOf(key);
+    const room = await rooms.knownName(key);
     let member: MemberRecord | null = null;
     let wasMember = false;
+    let isKept = false;
     await records.decide(members, _id, (before) => {
       wasMember = before?.member ?? false;
-      member = changedMember(before, user, changes, atMs);
-      return room === null ? "keep" : { ...member, key, room };
+      member = changedMember(before && memberOf(before), user, changes, atMs);
+      isKept = room !== null && !(before !== null && isDeepStrictEqual(member, memberOf(before)));
+      return isKept ? { ...member, key, room: room! } : "keep";
     });
     // A deletion takes the room first and its members then: one of the two sees the other.
-    if (room !== null && (await rooms.nameOf(key)) === null) await members.deleteOne({ _id });
+    if (isKept && (await rooms.nameOf(key)) === null) await members.deleteOne({ _id });
     return { member: member as unknown as MemberRecord, wasMember };
   }
 

@@ -100,10 +100,13 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
             throw error;
           }
         }
+        // As most are: nothing to write, and so nothing to lock.
+        const wanted = decision(seen);
+        if (wanted === "keep") return seen;
         const done = await alone(of, _id, async () => {
           const before = capabilities.atomicUpdates ? seen : await of.findOne(byId);
           if (before === null) return null;
-          const next = decision(before);
+          const next = capabilities.atomicUpdates ? wanted : decision(before);
           if (next === "keep") return before;
           // Who holds the lock needs no more than the id, by which every server finds it at once.
           const same = capabilities.atomicUpdates ? ({ _id, rev: before.rev } as Filter<Doc>) : byId;

@@ -85,6 +85,13 @@ export function mongoRooms({ collection, call }: MongoConnection, { decide }: Re
       }),
   };
 
+  /** The name of the room that has this key now, or null. */
+  async function nameOf(key: number): Promise<string | null> {
+    const name = names.get(key);
+    if (name === undefined) return (await rooms.find({ key }).map(roomOf).next())?.name ?? null;
+    return (await rooms.findOne({ _id: name }, { projection: { key: 1 } }))?.key === key ? name : null;
+  }
+
   return {
     calls,
     rooms,
@@ -92,12 +99,9 @@ export function mongoRooms({ collection, call }: MongoConnection, { decide }: Re
       const found = keys.length === 0 ? [] : await rooms.find({ key: { $in: keys } }).toArray();
       return new Map(found.map((doc) => [doc.key, roomOf(doc)]));
     },
-    /** The name of the room that has this key now, or null. */
-    async nameOf(key: number): Promise<string | null> {
-      const name = names.get(key);
-      if (name === undefined) return (await rooms.find({ key }).map(roomOf).next())?.name ?? null;
-      return (await rooms.findOne({ _id: name }, { projection: { key: 1 } }))?.key === key ? name : null;
-    },
+    /** The name of the room that has this key, or had it when this process last saw the room. */
+    knownName: async (key: number): Promise<string | null> => names.get(key) ?? nameOf(key),
+    nameOf,
   };
 }
 
