@@ -4,8 +4,7 @@ import { startTestStack } from "../support/start-stack.ts";
 import { type Killing, killInTurn } from "./kill-in-turn.ts";
 import { startTraffic } from "./traffic.ts";
 
-/** Fewer on a MongoDB-compatible server of one file, which stores some hundreds a second. */
-const messages = process.env.PARLEY_TEST_STORE === "mongodb" ? 2_500 : 12_000;
+const messages = 12_000;
 const killEveryMs = 3_000;
 const leastKills = 3;
 

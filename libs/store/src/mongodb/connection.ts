@@ -40,6 +40,8 @@ export interface MongoConnection {
   capabilities: Capabilities;
   /** Whether reads see only what a majority has: on a replica set or a sharded cluster. A single server loses nothing it acknowledged. */
   majority: boolean;
+  /** How long a call of the port may take. */
+  timeoutMs: number;
   collection<T extends Document>(name: string): Collection<T>;
   /** Runs a call of the port: within the time-out, its errors as the port has them. */
   call<T>(work: () => Promise<T>): Promise<T>;
@@ -99,6 +101,7 @@ export async function connectMongo(url: string, options: MongoOptions): Promise<
       client,
       db,
       majority,
+      timeoutMs,
       capabilities: {
         uniqueElements: seeks,
         atomicUpdates: seeks,

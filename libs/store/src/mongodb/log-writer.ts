@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AppendOutcome, RoomAppend } from "../room-log.ts";
+import { StoreUnavailable } from "../store.ts";
 import type { MongoConnection } from "./connection.ts";
 import { duplicatesIn, storeError } from "./errors.ts";
 import { idText, isConsistent, type Segment, segmentOf, segmentRange } from "./segment.ts";
@@ -13,6 +14,8 @@ import type { Segments } from "./segments.ts";
 
 interface Job {
   append: RoomAppend;
+  /** When whoever asked for it has been told that the store does not answer. */
+  untilMs: number;
   resolve(outcome: AppendOutcome): void;
   reject(error: unknown): void;
 }
@@ -56,7 +59,7 @@ export interface LogWriterOptions {
 }
 
 export function logWriter({ connection, segments, roomExists, redact }: LogWriterOptions) {
-  const { capabilities, majority } = connection;
+  const { capabilities, majority, timeoutMs } = connection;
   const lanes = new Map<number, Lane>();
   let waiting: Insert[] = [];
   let scheduled = false;
@@ -158,6 +161,11 @@ export function logWriter({ connection, segments, roomExists, redact }: LogWrite
   async function work(lane: Lane): Promise<void> {
     lane.busy = true;
     for (let job = lane.jobs.shift(); job !== undefined; job = lane.jobs.shift()) {
+      // Nobody waits for it any more, and its repeat stands behind it: a store that fell behind would never catch up.
+      if (performance.now() > job.untilMs) {
+        job.reject(new StoreUnavailable("An append waited too long behind others of its room"));
+        continue;
+      }
       try {
         job.resolve(lane.ended ? "conflict" : await append(lane, job.append));
       } catch (error) {
@@ -221,17 +229,19 @@ export function logWriter({ connection, segments, roomExists, redact }: LogWrite
   }
 
   return {
-    append: (appends: RoomAppend[]): Promise<AppendOutcome[]> =>
-      Promise.all(
+    append(appends: RoomAppend[]): Promise<AppendOutcome[]> {
+      const untilMs = performance.now() + timeoutMs;
+      return Promise.all(
         appends.map(
           (append) =>
             new Promise<AppendOutcome>((resolve, reject) => {
               const lane = laneOf(append.key);
-              lane.jobs.push({ append, resolve, reject });
+              lane.jobs.push({ append, untilMs, resolve, reject });
               if (!lane.busy) void work(lane);
             }),
         ),
-      ),
+      );
+    },
 
     /** Makes sure that nobody writes to this log again. */
     async end(key: number, expireAt: Date): Promise<void> {
