@@ -27,7 +27,7 @@ export interface SmsApi {
   ): Promise<SmsAnswer>;
 }
 
-export function smsApi(stack: TestStack): SmsApi {
+function smsApi(stack: TestStack): SmsApi {
   const call = async (service: string, method: string, path: string, body?: string, headers = {}) => {
     const response = await fetch(stack.internalUrl(service, 1) + path, {
       method,

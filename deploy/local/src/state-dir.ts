@@ -16,7 +16,7 @@ export function statePaths(stateDir: string) {
 }
 
 /** Another launcher runs in this checkout. */
-export class AlreadyRunningError extends Error {
+class AlreadyRunningError extends Error {
   override name = "AlreadyRunningError";
 }
 

@@ -93,7 +93,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
 
 export const busRoles = Object.keys(table) as BusRole[];
 
-export function permissionsOf(role: BusRole): BusPermissions {
+function permissionsOf(role: BusRole): BusPermissions {
   const { publish, subscribe, answers } = table[role];
   return { publish, subscribe: [...subscribe, `${inboxPrefix(role)}.>`], answers };
 }

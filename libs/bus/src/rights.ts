@@ -61,7 +61,7 @@ export function hasRightIn(rights: string, right: Right, room: string): boolean 
 }
 
 /** `*` stands for any characters, none too; all else for itself. Time is at most pattern × name: no regular expression. */
-export function matchesPattern(pattern: string, name: string): boolean {
+function matchesPattern(pattern: string, name: string): boolean {
   let p = 0;
   let n = 0;
   let star = -1;

@@ -1,6 +1,8 @@
-/** Decodes what a client sends, once, at the gateway's door: a tagged union that everything behind it can trust. */
-import { type ErrorCode, Refusal } from "./errors.ts";
-import { limits, refusedKeys } from "./limits.ts";
+/** What a client may ask, as a tagged union that everything behind the gateway's door can trust. */
+import { carriedJson } from "./carried.ts";
+import { Refusal } from "./errors.ts";
+import { type Fields, isObject, optional } from "./fields.ts";
+import { limits } from "./limits.ts";
 import {
   checkBoolean,
   checkClientMessageId,
@@ -91,19 +93,6 @@ export interface Emit {
 
 export type ClientEventName = ClientEvent["event"];
 
-/** `requestId` is what the reply carries: a string, an integer, or null. */
-export type Decoded =
-  | { ok: true; requestId: string | number | null; value: ClientEvent }
-  | { ok: false; requestId: string | number | null; event: string | null; code: ErrorCode; error: string };
-
-type Fields = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const optional = <T>(value: unknown, read: (value: unknown) => T): T | null =>
-  value === undefined || value === null ? null : read(value);
-
 function readResume(room: unknown, fields: Fields): Resume {
   return {
     room: checkRoomName(room),
@@ -142,13 +131,6 @@ function readRegister(fields: Fields): ClientEvent {
   const name = optional(fields.name, (value) => checkName(value, "name", limits.userNameChars));
   const withInfo = fields.info === true;
   return { event: "Register", token, guest, name, infoJson, withInfo, rooms, presence };
-}
-
-/** JSON text of a value as it came. JSON.parse makes Infinity of 1e400, and JSON.stringify would make null of that. */
-function carriedJson(value: unknown, field: string): string {
-  const fault = faultOf(value, 1);
-  if (fault) throw new Refusal("bad_request", `${field} can't be carried: ${fault}`);
-  return JSON.stringify(value);
 }
 
 function readSend(fields: Fields): SendMessage {
@@ -280,117 +262,5 @@ const decoders: { [name in ClientEventName]: (fields: Fields) => ClientEvent } =
 };
 
 export const clientEventNames = Object.keys(decoders) as ClientEventName[];
-const decoderOf = new Map<string, (fields: Fields) => ClientEvent>(Object.entries(decoders));
-
-const refusedFrame = (error: string): Decoded => ({
-  ok: false,
-  requestId: null,
-  event: null,
-  code: "bad_frame",
-  error,
-});
-
-/** Deepest nesting of brackets in a JSON text, strings left out; counted before parsing, which costs more. */
-function nestingOf(json: string): number {
-  let depth = 0;
-  let deepest = 0;
-  for (let i = 0; i < json.length; i++) {
-    const unit = json.charCodeAt(i);
-    if (unit === 0x22) {
-      for (i++; i < json.length && json.charCodeAt(i) !== 0x22; i++) if (json.charCodeAt(i) === 0x5c) i++;
-    } else if (unit === 0x7b || unit === 0x5b) {
-      if (++depth > deepest) deepest = depth;
-    } else if (unit === 0x7d || unit === 0x5d) depth--;
-  }
-  return deepest;
-}
-
-function bracketsIn(json: string, enough: number): number {
-  let count = 0;
-  for (let i = 0; i < json.length && count < enough; i++) {
-    const unit = json.charCodeAt(i);
-    if (unit === 0x7b || unit === 0x5b) count++;
-  }
-  return count;
-}
-
-/** Says what is wrong with a parsed value's keys, types or depth, or null. */
-function faultOf(value: unknown, level: number): string | null {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return null;
-  if (typeof value === "number") return Number.isFinite(value) ? null : "numbers must be finite";
-  if (typeof value !== "object") return `a ${typeof value} can't be carried`;
-  if (level > limits.nesting) return `nested deeper than ${limits.nesting}`;
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      const fault = faultOf(item, level + 1);
-      if (fault) return fault;
-    }
-    return null;
-  }
-  const proto = Object.getPrototypeOf(value);
-  if (proto !== Object.prototype && proto !== null) return "only plain objects, arrays and values can be carried";
-  for (const key of Object.keys(value)) {
-    if (refused.has(key)) return `the key ${key} is refused`;
-    const fault = faultOf((value as Fields)[key], level + 1);
-    if (fault) return fault;
-  }
-  return null;
-}
-
-const refused = new Set<string>(refusedKeys);
-/** A refused key can only be there if its name is, or an escape that may spell it. */
-const suspicious = /__proto__|constructor|prototype|\\u/;
-
-/** Decodes a text frame (`parley.v1.json`). Never throws. */
-export function decodeClientEvent(json: string): Decoded {
-  if (bracketsIn(json, limits.nesting + 1) > limits.nesting && nestingOf(json) > limits.nesting)
-    return refusedFrame(`A frame may be nested ${limits.nesting} deep at most`);
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    return refusedFrame("A frame must be one JSON object");
-  }
-  if (suspicious.test(json)) {
-    const fault = faultOf(value, 1);
-    if (fault) return refusedFrame(`A frame can't be read: ${fault}`);
-  }
-  return decodeClientObject(value);
-}
-
-/** Decodes what a binary frame (`parley.v1.msgpack`) held: it may be anything, so it is walked whole first. */
-export function decodeClientValue(value: unknown): Decoded {
-  const fault = faultOf(value, 1);
-  return fault ? refusedFrame(`A frame can't be read: ${fault}`) : decodeClientObject(value);
-}
-
-function decodeClientObject(frame: unknown): Decoded {
-  if (!isObject(frame)) return refusedFrame("A frame must be one JSON object");
-  if (frame.eventType !== undefined && frame.eventType !== "ClientEvent")
-    return refusedFrame('eventType must be "ClientEvent" or left out');
-  const event = typeof frame.event === "string" && frame.event.length <= 64 ? frame.event : null;
-  let requestId: string | number | null = null;
-  try {
-    if (frame.requestId !== undefined && frame.requestId !== null) requestId = readRequestId(frame.requestId);
-    const decode = event === null ? undefined : decoderOf.get(event);
-    if (decode === undefined) {
-      const error = event === null ? "event must be the name of a client event" : `There is no event ${event}`;
-      return { ok: false, requestId, event, code: "unknown_event", error };
-    }
-    const fields = frame.requestData ?? {};
-    if (!isObject(fields)) throw new Refusal("bad_request", "requestData must be an object");
-    return { ok: true, requestId, value: decode(fields) };
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { ok: false, requestId, event, code: error.code, error: error.message };
-  }
-}
-
-function readRequestId(value: unknown): string | number {
-  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-  if (typeof value === "string" && value.length <= limits.requestIdChars && value.isWellFormed()) return value;
-  throw new Refusal(
-    "bad_request",
-    `requestId must be an integer or a string of up to ${limits.requestIdChars} characters`,
-  );
-}
+/** How each event's `requestData` is read; it throws Refusal. */
+export const decoderOf: ReadonlyMap<string, (fields: Fields) => ClientEvent> = new Map(Object.entries(decoders));

@@ -1,5 +1,6 @@
 /** Notifications: what clients ask for and are shown. */
 import { Refusal } from "./errors.ts";
+import { optional } from "./fields.ts";
 import { checkBoolean, checkName } from "./names.ts";
 import { type Preferences, readPreferences } from "./preferences.ts";
 
@@ -36,9 +37,6 @@ export type NotificationNews =
   | { notification: NotificationView; unread: number }
   /** `read`: an id, or `all`. */
   | { read: string; unread: number };
-
-const optional = <T>(value: unknown, read: (value: unknown) => T): T | null =>
-  value === undefined || value === null ? null : read(value);
 
 const idChars = 64;
 

@@ -151,7 +151,6 @@ export const serverEventNames = [
   "typing", "presence", "room.joined", "room.left", "room.reset", "timer", "timer.finished", "notification", "ticket",
   "unread", "resume_required", "Closed",
 ] as const; // biome-ignore format: one list
-export type ServerEventName = (typeof serverEventNames)[number];
 
 /** The text that greets every connection. */
 export const greeting = "Hello! Message From Server!!";

@@ -1,9 +1,10 @@
 /** The help centre: what askers and agents ask for. */
 import { Refusal } from "./errors.ts";
+import { optional } from "./fields.ts";
 import { limits } from "./limits.ts";
 import { checkName, checkRoomName, checkSeq, checkText, checkUserId } from "./names.ts";
 
-export const ticketStatuses = ["open", "claimed", "closed"] as const;
+const ticketStatuses = ["open", "claimed", "closed"] as const;
 export type TicketStatusName = (typeof ticketStatuses)[number];
 
 export type TicketEvent =
@@ -34,9 +35,6 @@ export interface TicketsData {
   /** Whether the asker is an agent, and so sees all tickets. */
   agent: boolean;
 }
-
-const optional = <T>(value: unknown, read: (value: unknown) => T): T | null =>
-  value === undefined || value === null ? null : read(value);
 
 function readRating(value: unknown): number {
   const rating = checkSeq(value, "rating", 1);

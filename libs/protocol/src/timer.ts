@@ -1,6 +1,7 @@
 /** What clients ask of a room's timer, and what they are shown of it. */
 import { readDuration } from "./duration.ts";
 import { Refusal } from "./errors.ts";
+import { type Fields, isObject, optional } from "./fields.ts";
 import { checkBoolean, checkRoomName, checkSeq } from "./names.ts";
 
 /** Phases that follow each other: focus, a short break, focus … and after `rounds` of focus a long break. */
@@ -72,21 +73,16 @@ export interface TimerData {
 }
 
 export const defaultTimerMs = 25 * 60_000;
-export const defaultCycle: TimerCycle = { shortBreakMs: 5 * 60_000, longBreakMs: 15 * 60_000, rounds: 4, auto: true };
-export const maxTimerRounds = 100;
-export const timerControls: readonly TimerControl[] = ["anyone", "members", "moderators"];
+const defaultCycle: TimerCycle = { shortBreakMs: 5 * 60_000, longBreakMs: 15 * 60_000, rounds: 4, auto: true };
+const maxTimerRounds = 100;
+const timerControls: readonly TimerControl[] = ["anyone", "members", "moderators"];
 
-type Fields = Record<string, unknown>;
-
-const given = (value: unknown): boolean => value !== undefined && value !== null;
-const optional = <T>(value: unknown, read: (value: unknown) => T): T | null => (given(value) ? read(value) : null);
-
-export function readTimerCycle(value: unknown): TimerCycle | "off" {
+function readTimerCycle(value: unknown): TimerCycle | "off" {
   if (value === false) return "off";
   if (value === true) return defaultCycle;
-  if (typeof value !== "object" || value === null || Array.isArray(value))
+  if (!isObject(value))
     throw new Refusal("bad_request", "cycle must be true, false, or {shortBreak?, longBreak?, rounds?, auto?}");
-  const { shortBreak, longBreak, rounds, auto } = value as Fields;
+  const { shortBreak, longBreak, rounds, auto } = value;
   const cycle: TimerCycle = {
     shortBreakMs: optional(shortBreak, (v) => readDuration(v, "cycle.shortBreak")) ?? defaultCycle.shortBreakMs,
     longBreakMs: optional(longBreak, (v) => readDuration(v, "cycle.longBreak")) ?? defaultCycle.longBreakMs,

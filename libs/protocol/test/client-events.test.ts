@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { clientEventNames, decodeClientEvent, decodeClientValue } from "../src/client-events.ts";
+import { clientEventNames } from "../src/client-events.ts";
+import { decodeClientEvent, decodeClientValue } from "../src/decode-client-event.ts";
 import { errors } from "../src/errors.ts";
 import { utf8Bytes } from "../src/names.ts";
 

@@ -9,7 +9,7 @@ export interface Tally {
 }
 
 /** From half a millisecond to ten seconds: what a person waits for. */
-export const latencyBoundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const latencyBoundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function createTally(boundsSeconds: readonly number[] = latencyBoundsSeconds): Tally {
   const boundsMs = boundsSeconds.map((seconds) => seconds * 1_000);

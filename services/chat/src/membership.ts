@@ -7,7 +7,7 @@ import { forbidden, need, type RoomState } from "./room-states.ts";
 type Deps = Pick<ChatDeps, "store" | "rooms" | "deliver" | "announceMembersMax" | "askApplication" | "now">;
 
 /** Most bytes of entries in one answer: the rest is told as `truncated` (or `more`), and History gives it. */
-export const answerBytes = 256 * 1024;
+const answerBytes = 256 * 1024;
 
 /** Cuts a page to what one answer may hold; at least one entry stays. */
 export function fitPage<T extends { body: string }>(entries: T[]): T[] {

@@ -15,7 +15,7 @@ export async function revoke(deps: Deps, whom: { user: string } | { tokenId: str
 }
 
 /** Which of these were revoked, in their order. */
-export async function revokedOf(deps: Pick<ChatDeps, "store">, bearers: Bearer[]): Promise<boolean[]> {
+async function revokedOf(deps: Pick<ChatDeps, "store">, bearers: Bearer[]): Promise<boolean[]> {
   const subjects = bearers.flatMap(({ user, tokenId }): RevocationSubject[] => [
     `user:${user}`,
     // A token without an id has none that could be revoked; no id is empty.

@@ -1,7 +1,7 @@
 /** `/socket.io/`: Socket.IO v4 clients, by WebSocket and HTTP long polling, on the port of everything else. */
 import type { TemplatedApp } from "uWebSockets.js";
 import { randomBytes } from "node:crypto";
-import { decodeClientValue, limits } from "@parley/protocol";
+import { decodeClientValue, type Fields, isObject, limits } from "@parley/protocol";
 import { Server, type Socket } from "socket.io";
 import type { RefuseConnection } from "./handshakes.ts";
 import { corsHeaders, type Origins } from "./origins.ts";
@@ -27,14 +27,8 @@ export interface SocketIoOptions
 /** Together they are the time in which a silent peer is let go. */
 const pingIntervalMs = limits.idleTimeoutMs / 2;
 const pingTimeoutMs = limits.idleTimeoutMs / 2;
-/** A frame, and what Socket.IO wraps around it. */
-
+/** Timer events that wait for a room to be joined. */
 const maxHeld = 20;
-
-type Fields = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What Socket.IO puts around a frame. */
 const envelopeBytes = 1024;

@@ -40,7 +40,7 @@ export function checkNumber(to: string, blocked: ReadonlySet<string>, field = "t
   return number.number;
 }
 
-export function checkSmsText(text: string, segmentsMax: number): string {
+function checkSmsText(text: string, segmentsMax: number): string {
   if (text.trim() === "") throw new Refusal("bad_request", "text must not be empty");
   if (!text.isWellFormed()) throw new Refusal("bad_request", "text holds half a surrogate pair");
   const { encoding, segments } = countSegments(text);

@@ -1,7 +1,14 @@
 /** Notifications: taken in, told step by step, listed, read. */
 import { type Bus, emitUser, subjects } from "@parley/bus";
 import { newId } from "@parley/jobs";
-import { type NotificationChannel, noPreferences, type Preferences, Refusal, Unavailable } from "@parley/protocol";
+import {
+  type NotificationChannel,
+  type NotificationNews,
+  noPreferences,
+  type Preferences,
+  Refusal,
+  Unavailable,
+} from "@parley/protocol";
 import type { NotificationChanges, NotificationRecord, Store } from "@parley/store";
 import type { AcceptSms } from "./accept-sms.ts";
 import { foldDigest } from "./digest.ts";
@@ -102,7 +109,7 @@ export function createNotifications(options: NotificationsOptions): Notification
   };
 
   /** An event for the user's sessions. Without presence every gateway is told, and finds out who is there. */
-  const tell = async (user: string, data: object, exceptSession: string | null = null) => {
+  const tell = async (user: string, data: NotificationNews, exceptSession: string | null = null) => {
     if (exceptSession === null) {
       try {
         await emitUser(bus, [user], { event: "notification", data, ofProtocol: true });

@@ -18,7 +18,7 @@ const List = Type.Object({
 const Opt = Type.Object({ number: Type.String({ pattern: "^\\+[0-9]{4,15}$", description: "E.164" }) });
 
 /** A record as the API shows it: the text stays in the store. */
-export const smsView = ({ id, to, kind, status, attempts, provider, providerId, error, ...record }: SmsRecord) => ({
+const smsView = ({ id, to, kind, status, attempts, provider, providerId, error, ...record }: SmsRecord) => ({
   ...{ id, to, kind, status, attempts, provider, providerId, error },
   createdAt: new Date(record.createdAtMs).toISOString(),
   updatedAt: new Date(record.updatedAtMs).toISOString(),
