@@ -33,6 +33,7 @@ const onMongodbToo = {
 };
 /** Says by itself whether there was a MongoDB to run on. */
 const mongodbSuite = "tests/store/mongodb-contract.test.ts";
+const auditSuite = "tests/conformance/dependencies.test.ts";
 
 function filesIn(folders: readonly string[], words: readonly string[]): string[] {
   const files = globSync(
@@ -112,7 +113,11 @@ async function runAllOnMongodb(report: TestReport, words: readonly string[], sig
 }
 
 /** What the suites ran on, for whoever reads a log. */
-async function engineLines(storeLines: readonly string[], browser: string | null): Promise<string[]> {
+async function engineLines(
+  storeLines: readonly string[],
+  browser: string | null,
+  audited: boolean | null,
+): Promise<string[]> {
   const described = async (engine: typeof nats) =>
     (await engine.locate(() => {}).catch((error: Error) => ({ description: `none (${error.message})` }))).description;
   const lines = [
@@ -121,6 +126,12 @@ async function engineLines(storeLines: readonly string[], browser: string | null
     `Redis, for presence, SMS and notifications: ${await described(redis)}`,
     ...storeLines,
   ];
+  if (audited !== null)
+    lines.push(
+      audited
+        ? "Known holes in what is installed: asked of the registry (pnpm audit)"
+        : "Known holes in what is installed: NOT ASKED, the registry refuses here (pnpm audit); docs/security.md says what to run",
+    );
   if (browser !== null) lines.push(`Browser, for e2e: ${browser}`);
   return lines;
 }
@@ -189,7 +200,9 @@ async function main(args: string[], signal: AbortSignal): Promise<number> {
         ? await runOnBothStores(report, words, signal)
         : [`MongoDB, for every stack: ${await runAllOnMongodb(report, words, signal)}`];
     report.printDetails();
-    console.log(`\n${(await engineLines(stores, browser)).join("\n")}\n`);
+    const ranAudit = store === undefined && filesIn(testFolders, words).includes(auditSuite);
+    const audited = ranAudit ? !report.skippedIn(auditSuite) : null;
+    console.log(`\n${(await engineLines(stores, browser, audited)).join("\n")}\n`);
   }
   const { passed, failed, skipped } = report.totals();
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);

@@ -1,5 +1,5 @@
 /** Client frames that are nearly right: built by the protocol's own structure, then bent in one place or more. */
-import { clientEventNames } from "@parley/protocol";
+import { clientEventNames, limits } from "@parley/protocol";
 import type { Random } from "./random.ts";
 
 const oddTexts = [
@@ -152,5 +152,7 @@ export function fuzzFrame(random: Random, n: number): string {
   const json = JSON.stringify(frame, (_key, value) =>
     typeof value === "number" && !Number.isFinite(value) ? "1e400" : value,
   ).replaceAll('"1e400"', "1e400");
-  return random.chance(0.25) ? bend(random, json) : json;
+  const text = random.chance(0.25) ? bend(random, json) : json;
+  // One in half a million is over the limit of a frame, which ends the connection rightly.
+  return Buffer.byteLength(text) > limits.frameBytes ? fuzzFrame(random, n) : text;
 }

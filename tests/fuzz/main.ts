@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startStack } from "@parley/local";
+import { judgeMemory } from "./judge-memory.ts";
 import { fuzzBus, fuzzFrames, fuzzSettings } from "./run-fuzz.ts";
 
 const [frames = 1_000_000, seed = Math.floor(Date.now() / 1_000)] = process.argv.slice(2).map(Number);
@@ -21,31 +22,44 @@ const stack = await startStack({
   announce: (line) => console.log(line),
   onLine: () => {},
 });
-const memory = () =>
-  stack
-    .rows()
-    .map(({ service, instance, pid }) => {
-      const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-      return `${service} ${instance} ${Math.round(Number(kib) / 1024)} MiB`;
-    })
-    .join(", ");
+const labelled = ({ service, instance }: { service: string; instance: number }) => `${service} ${instance}`;
+/** Resident memory of every process in MiB, and of the gateways the heap they use, as their metrics tell it. */
+const memory = async (): Promise<Map<string, number>> => {
+  const all = new Map<string, number>();
+  for (const process of stack.rows()) {
+    const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${process.pid}/status`, "utf8"))?.[1];
+    all.set(labelled(process), Math.round(Number(kib) / 1024));
+    if (process.service !== "gateway") continue;
+    const text = await (await fetch(`http://127.0.0.1:${process.ports.metrics}/metrics`)).text();
+    const bytes = Number(/^nodejs_heap_size_used_bytes(?:{[^}]*})? (\S+)/m.exec(text)?.[1]);
+    all.set(`${labelled(process)} heap`, Math.round(bytes / 2 ** 20));
+  }
+  return all;
+};
 try {
   const gateways = stack.rows().filter(({ service }) => service === "gateway");
   const urls = gateways.map(({ ports }) => `ws://127.0.0.1:${ports.public}/ws`);
   const startMs = Date.now();
-  let told = 0;
+  const samples: Map<string, number>[] = [];
   const report = await fuzzFrames({
     ...{ urls, frames, seed, connections: 16 },
-    progress: (answered) => {
-      if (answered - told < frames / 10) return;
-      told = answered;
-      console.log(`${answered} frames; ${memory()}`);
+    progress: async (answered) => {
+      const now = await memory();
+      samples.push(now);
+      const text = Array.from(now, ([name, mib]) => `${name} ${mib}`).join(", ");
+      const share = String(Math.round((answered * 100) / frames)).padStart(3);
+      console.log(`${share} %, ${answered} frames, ${Math.round((Date.now() - startMs) / 1000)} s; MiB: ${text}`);
     },
   });
-  console.log(`${JSON.stringify(report)} in ${Math.round((Date.now() - startMs) / 1000)} s; ${memory()}`);
+  console.log(`${JSON.stringify(report)} in ${Math.round((Date.now() - startMs) / 1000)} s`);
+  const grown = judgeMemory(samples);
+  for (const { name, first, last } of grown)
+    console.log(`${name}: ${first} MiB in the first third after warming up, ${last} in the last`);
   fuzzBus(frames, seed);
   console.log(`${frames} messages of the bus: each refused or read`);
   const restarted = stack.rows().filter(({ service, instance }) => stack.restarts(service, instance) > 0);
+  const swollen = grown.filter(({ flat }) => !flat);
+  if (swollen.length > 0) throw new Error(`memory is not flat: ${swollen.map(({ name }) => name).join(", ")}`);
   if (restarted.length > 0) throw new Error(`restarted: ${JSON.stringify(restarted)}`);
 } finally {
   await stack.stop();

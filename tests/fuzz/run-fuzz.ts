@@ -11,8 +11,8 @@ export interface FuzzOptions {
   frames: number;
   seed: number;
   connections?: number;
-  /** Told now and then. */
-  progress?: (answered: number) => void;
+  /** Told at each twentieth of all frames; nothing waits for it. */
+  progress?: (answered: number) => Promise<void>;
 }
 
 /** So that what is refused does not end the connection. */
@@ -34,6 +34,8 @@ const window = 100;
 export async function fuzzFrames({ urls, frames, seed, connections = 8, progress }: FuzzOptions): Promise<FuzzReport> {
   const report: FuzzReport = { frames: 0, ok: 0, refused: 0 };
   let nextGroup = 0;
+  let nextTold = frames / 20;
+  let telling: Promise<unknown> = Promise.resolve();
   const groups = Math.ceil(frames / window);
 
   const worker = async (which: number) => {
@@ -49,11 +51,14 @@ export async function fuzzFrames({ urls, frames, seed, connections = 8, progress
         );
       for (const { success } of replies) report[success ? "ok" : "refused"]++;
       report.frames += texts.length;
-      if (group % 100 === 0) progress?.(report.frames);
+      if (!progress || report.frames < nextTold) continue;
+      nextTold += frames / 20;
+      telling = Promise.all([telling, progress(report.frames)]);
     }
     socket.close();
   };
   await Promise.all(Array.from({ length: connections }, (_, which) => worker(which)));
+  await telling;
   return report;
 }
 

@@ -206,7 +206,11 @@ const fieldsOf: { name: string; good: object; wrong: { [field: string]: string[]
   {
     name: "OpenTicket",
     good: { subject: "x", text: "x" },
-    wrong: { subject: [...notStrings, ...missing, '""', '"\\u0000"'], text: [...notStrings, ...missing, '""', '"  "'] },
+    wrong: {
+      subject: [...notStrings, ...missing, '""', '"\\u0000"'],
+      text: [...notStrings, ...missing, '""', '"  "'],
+      clientTicketId: [...notStrings, '""', '"a b"'],
+    },
   },
   { name: "Tickets", good: {}, wrong: { status: [...notStrings, '"lost"'], next: [...notStrings, ...badNames] } },
   { name: "ClaimTicket", good: {}, wrong: { room: rooms } },

@@ -59,10 +59,17 @@ async function agent(id: string) {
   return Object.assign(client, { id });
 }
 
-async function api(service: string, method: string, path: string, body?: unknown) {
+async function api(
+  service: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+) {
   const response = await fetch(stack.internalUrl(service, 1) + path, {
     method,
     headers: {
+      ...headers,
       authorization: `Bearer ${stack.serviceToken}`,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
@@ -280,6 +287,31 @@ test("many of a kind are told as one digest; those of another kind are not in it
   assert.equal((await api("notify", "DELETE", `/v1/notifications/${ids[2]}`)).status, 409);
 });
 
+test("[N1] a repeated Idempotency-Key is the first notification; with another body it is refused", async () => {
+  const ada = await guest("Ada");
+  const post = (body: object) =>
+    api("notify", "POST", "/v1/notifications", { user: ada.id, kind: "news", ...body }, { "idempotency-key": "n-1" });
+  const first = await post({ title: "shipped", data: { order: 5 } });
+  assert.equal(first.status, 202);
+  assert.equal(first.body.duplicate, false);
+  await told(ada, "shipped");
+  const again = await post({ title: "shipped", data: { order: 5 } });
+  assert.deepEqual([again.status, again.body.id, again.body.duplicate], [202, first.body.id, true]);
+  for (const other of [
+    { title: "arrived", data: { order: 5 } },
+    { title: "shipped", data: { order: 6 } },
+  ]) {
+    const refused = await post(other);
+    assert.deepEqual([refused.status, refused.body.code], [409, "conflict"]);
+    assert.match(refused.body.error, /Idempotency-Key was used for another notification/);
+  }
+  // A dedupeKey says what it is about, however it is worded.
+  const key = { user: ada.id, kind: "news", dedupeKey: "order 5" };
+  const named = await api("notify", "POST", "/v1/notifications", { ...key, title: "on its way" });
+  const reworded = await api("notify", "POST", "/v1/notifications", { ...key, title: "nearly there" });
+  assert.deepEqual([reworded.status, reworded.body.id, reworded.body.duplicate], [202, named.body.id, true]);
+});
+
 test("a scheduled notification comes at its time, a cancelled one never", async () => {
   const ada = await guest("Ada");
   const at = new Date(Date.now() + 1_000).toISOString();
@@ -333,6 +365,28 @@ test("[N1] notifications accepted while notify's queue worker was killed are tol
     { timeoutMs: 60_000 },
   );
   assert.equal((await list(ada)).notifications.length, 20, "each once");
+});
+
+test("a ticket opened again under its clientTicketId is the same one, also by many at once; for another subject it is refused", async () => {
+  const asker = await guest("Twice");
+  const other = await guest("Other", 2);
+  const fields = { subject: "My card", text: "It is gone", clientTicketId: "t-1" };
+  const rooms = await Promise.all([1, 2, 3].map(() => asker.request<{ room: string }>("OpenTicket", fields)));
+  rooms.push(await asker.request<{ room: string }>("OpenTicket", fields));
+  assert.equal(new Set(rooms.map(({ room }) => room)).size, 1);
+  assert.equal((await asker.request<TicketsData>("Tickets")).tickets.length, 1);
+  const { room } = rooms[0]!;
+  const { entries } = await asker.request<{ entries: { text: string }[] }>("History", { room });
+  assert.deepEqual(
+    entries.map(({ text }) => text),
+    ["It is gone"],
+  );
+  assert.equal((await asker.send("OpenTicket", { ...fields, subject: "My phone" })).code, "conflict");
+  assert.equal((await asker.send("OpenTicket", { ...fields, text: "It is stolen" })).code, "conflict");
+  assert.notEqual((await other.request<{ room: string }>("OpenTicket", fields)).room, room);
+  const { clientTicketId, ...without } = fields;
+  for (let n = 0; n < 2; n++) await asker.request("OpenTicket", without);
+  assert.equal((await asker.request<TicketsData>("Tickets")).tickets.length, 3, "without one each is its own");
 });
 
 test("help centre: a guest asks, agents are told, one claims and answers, another takes over; the asker closes and rates", async () => {

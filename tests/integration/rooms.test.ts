@@ -479,6 +479,48 @@ test("Typing reaches the room but not the sender, and ends by a message or by it
   assert.equal(await codeOf(await guest(1), "Typing", { room: "typing", typing: true }), "forbidden");
 });
 
+test("who may not send in a room neither types nor emits there: muted, closed, left, or put out", async () => {
+  const [ada, bob] = [await guest(1), await guest(2)];
+  const room = "hush";
+  for (const client of [ada, bob]) await join(client, room);
+  const path = `/v1/rooms/${room}/members/${bob.id}`;
+  const types = (typing = true) => codeOf(bob, "Typing", { room, typing });
+  const emits = () => codeOf(bob, "Emit", { room, event: "wave", data: 1 });
+  const passing = () => ada.events.filter(({ event }) => event === "typing" || event === "wave").length;
+  assert.equal(await types(), "success");
+  assert.equal(await emits(), "success");
+  await waitFor("both at Ada", () => passing() === 2);
+
+  for (const [change, undo, code] of [
+    [() => apiOk("PUT", path, { mutedForMs: 60_000 }), () => apiOk("PUT", path, { mutedForMs: 0 }), "muted"],
+    [
+      () => apiOk("PATCH", `/v1/rooms/${room}`, { closed: true }),
+      () => apiOk("PATCH", `/v1/rooms/${room}`, { closed: false }),
+      "room_closed",
+    ],
+  ] as const) {
+    await change();
+    // A worker's yes holds for two seconds.
+    await waitFor(`typing to be ${code}`, async () => (await types()) === code, { everyMs: 100 });
+    await waitFor(`emitting to be ${code}`, async () => (await emits()) === code, { everyMs: 100 });
+    const before = passing();
+    assert.deepEqual([await types(), await emits()], [code, code]);
+    await say(ada, room, code === "muted" ? "so quiet here" : "x").catch(() => {});
+    assert.equal(passing(), before, "nothing of it reached the room");
+    await undo();
+    await waitFor("typing again", async () => (await types()) === "success", { everyMs: 100 });
+    await types(false);
+  }
+
+  await bob.request("LeaveRoom", { room });
+  assert.deepEqual([await types(), await emits()], ["forbidden", "forbidden"]);
+  await join(bob, room);
+  assert.equal(await types(), "success");
+  await apiOk("PUT", path, { banned: true });
+  await bob.waitForEvent("room.left", ({ data }) => (data as { removed?: boolean }).removed === true);
+  assert.deepEqual([await types(), await emits()], ["forbidden", "forbidden"]);
+});
+
 test("LeaveRoom ends the listening; with forget the membership too", async () => {
   const [ada, bob] = [await guest(1), await guest(2)];
   assert.equal((await join(ada, "left")).members, 1);

@@ -187,6 +187,9 @@ describe("users' tokens", { concurrency: true }, () => {
     await reader.request("JoinRoom", { room: "rights" });
     await reader.request("History", { room: "rights" });
     assert.equal(codeOf(await reader.send("SendMessage", message("rights"))), "forbidden");
+    assert.equal(codeOf(await reader.send("Typing", { room: "rights", typing: true })), "forbidden");
+    assert.equal(codeOf(await reader.send("Emit", { room: "rights", event: "wave", data: 1 })), "forbidden");
+    assert.equal(writer.events.filter(({ event }) => event === "typing" || event === "wave").length, 0);
     assert.equal(
       codeOf(await reader.send("React", { room: "rights", clientMessageId: "r", target: seq, emoji: "x" })),
       "forbidden",

@@ -70,7 +70,7 @@ async function fill(store: Store, rooms: number, entriesEach: number): Promise<R
   });
   await store.tickets.create({
     ...{ room: two.name, asker: "ada", askerName: "Ada", subject: "Card", status: "open", agent: null, rating: null },
-    ...{ comment: null, openedAtMs: 1, changedAtMs: 2, version: 1 },
+    ...{ comment: null, clientKey: "client:1", openedAtMs: 1, changedAtMs: 2, version: 1 },
   });
   await store.notifications.create({
     ...{ id: "n1", user: "ada", kind: "mention", title: "t", body: "b", data: null, dedupeKey: "k", status: "sent" },

@@ -54,11 +54,16 @@ export type ChatAsk =
   /** `listening`: the session heard the room until now, so the room is told. */
   | { kind: "leave"; user: Actor; room: string; forget: boolean; listening: boolean }
   | ({ kind: "amend"; user: Actor } & Amend)
+  /** May the user say something passing in the room now: type, or emit? Answer json `{}`, or refused as a message would be. */
+  | { kind: "speak"; user: Actor; room: string }
   | { kind: "history"; user: Actor; room: string; before: number | null; after: number | null; limit: number }
   | { kind: "markRead"; user: Actor; session: string; room: string; seq: number }
   | { kind: "rooms"; user: Actor; next: string | null }
-  /** A ticket under a name made by the gateway, so that an event carried out twice makes one. Answer json `{room}`. */
-  | { kind: "openTicket"; user: Actor; room: string; subject: string; text: string }
+  /**
+   * A ticket under a name made by the gateway, so that an event carried out twice makes one; so it is for one that the client
+   * sent twice under an id of its own. Answer json `{room}`.
+   */
+  | { kind: "openTicket"; user: Actor; room: string; subject: string; text: string; clientTicketId: string | null }
   /** Answer json TicketsData. */
   | { kind: "tickets"; user: Actor; status: TicketStatusName; next: string | null }
   /** These answer json TicketView. */

@@ -71,6 +71,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
       subjects.roomChanged(),
       subjects.emit(),
       subjects.forget(),
+      subjects.kept(),
       subjects.said(),
     ],
     subscribe: [subjects.roomChanged()],
@@ -85,7 +86,7 @@ const table: { readonly [role in BusRole]: BusPermissions } = {
   }),
   notify: and(worker("notify"), {
     publish: [subjects.gateways(), subjects.emit()],
-    subscribe: [subjects.said(), subjects.timerFinished(), subjects.forget()],
+    subscribe: [subjects.said(), subjects.timerFinished(), subjects.forget(), subjects.kept()],
   }),
   sms: { ...none, publish: [subjects.gateways()] },
   operator: { ...none, publish: ["$SRV.>", patterns.micro("*")] },

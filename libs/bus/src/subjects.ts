@@ -44,6 +44,8 @@ export const subjects = {
   gateways: () => "parley.gateway.all",
   /** A person to be forgotten: ForgetRequest, to be answered. */
   forget: () => "parley.forget",
+  /** What is kept of a person, a page at a time: KeptRequest, to be answered. */
+  kept: () => "parley.kept",
   /** Which users use much, from each gateway to the others. */
   usage: () => "parley.usage",
   /** Whose presence changed, for every gateway. */

@@ -2,13 +2,14 @@
 import { Refusal } from "./errors.ts";
 import { optional } from "./fields.ts";
 import { limits } from "./limits.ts";
-import { checkName, checkRoomName, checkSeq, checkText, checkUserId } from "./names.ts";
+import { checkClientMessageId, checkName, checkRoomName, checkSeq, checkText, checkUserId } from "./names.ts";
 
-const ticketStatuses = ["open", "claimed", "closed"] as const;
+export const ticketStatuses = ["open", "claimed", "closed"] as const;
 export type TicketStatusName = (typeof ticketStatuses)[number];
 
 export type TicketEvent =
-  | { event: "OpenTicket"; subject: string; text: string }
+  /** `clientTicketId`: the same one of the same user is the same ticket. */
+  | { event: "OpenTicket"; subject: string; text: string; clientTicketId: string | null }
   | { event: "Tickets"; status: TicketStatusName; next: string | null }
   | { event: "ClaimTicket"; room: string }
   | { event: "HandOverTicket"; room: string; agent: string }
@@ -51,10 +52,11 @@ function readText(value: unknown): string {
 export const ticketDecoders: {
   [name in TicketEvent["event"]]: (fields: Record<string, unknown>) => TicketEvent;
 } = {
-  OpenTicket: ({ subject, text }) => ({
+  OpenTicket: ({ subject, text, clientTicketId }) => ({
     event: "OpenTicket",
     subject: checkName(subject, "subject", limits.ticketSubjectChars),
     text: readText(text),
+    clientTicketId: optional(clientTicketId, (id) => checkClientMessageId(id, "clientTicketId")),
   }),
   Tickets: ({ status, next }) => ({
     event: "Tickets",

@@ -66,6 +66,8 @@ export interface NotificationStore {
   markRead(user: string, id: string | null, atMs: number): Promise<number>;
   /** The user's notifications of a kind and status, descending by id. */
   ofKind(user: string, kind: string, status: NotificationStatus, limit: number): Promise<NotificationRecord[]>;
+  /** All of the user's, in the list or not, ascending by id, ids > after. */
+  allOf(user: string, options: { after: string | null; limit: number }): Promise<NotificationRecord[]>;
   /** Records with dueAtMs <= atMs, ascending by (dueAtMs, id), those after the last of the page before where given. */
   due(
     atMs: number,

@@ -52,6 +52,8 @@ export interface SmsStore {
   /** Records with dueAtMs <= atMs, ascending by (dueAtMs, id), those after the last of the page before where given. */
   due(atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }): Promise<SmsRecord[]>;
   count(status: SmsStatus): Promise<number>;
+  /** Records for this number, ascending by id, ids > after. */
+  listTo(to: string, options: { after: string | null; limit: number }): Promise<SmsRecord[]>;
   /** How many records for this number were created at `sinceMs` or later. */
   countTo(to: string, sinceMs: number): Promise<number>;
   /** Removes records created before `createdBeforeMs` which nobody has to look at again, at most `limit`; answers how many. */

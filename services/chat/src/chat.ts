@@ -16,10 +16,11 @@ import { type Appender, createAppender } from "./append.ts";
 import type { AskApplication } from "./ask-application.ts";
 import { addChatMetrics } from "./chat-metrics.ts";
 import { createDeliver, type Deliver } from "./deliver.ts";
+import { type AskKept, createAskKept } from "./export-user.ts";
 import { type AskForget, createAskForget } from "./forget-user.ts";
 import { arrive, seen } from "./guests.ts";
 import { joinRoom, leaveRoom } from "./membership.ts";
-import { amendMessage, sendMessage } from "./messages.ts";
+import { amendMessage, maySpeak, sendMessage } from "./messages.ts";
 import { fillGap, headsOf, history, listRooms, markRead, unreadOf } from "./reading.ts";
 import { answerRevoked } from "./revocations.ts";
 import { createRoomStates, type RoomState, type RoomStates } from "./room-states.ts";
@@ -57,12 +58,14 @@ export interface ChatOptions {
 export interface Chat {
   deps: ChatDeps;
   askForget: AskForget;
+  askKept: AskKept;
   isReady(): boolean;
   /** Gives its partitions away, answers what it took, and stops. */
   stop(): Promise<void>;
 }
 
 const forgetTimeoutMs = 10_000;
+const pageTimeoutMs = 3_000;
 
 export async function startChat(options: ChatOptions): Promise<Chat> {
   const { bus, store, logger, metrics, worker } = options;
@@ -134,11 +137,14 @@ export async function startChat(options: ChatOptions): Promise<Chat> {
   };
   const sweeping = setInterval(sweep, options.sweepEveryMs ?? 60_000);
 
+  const asking = (timeout: number) => ({
+    request: (subject: string, payload: string) => bus.nc.request(subject, payload, { timeout }),
+  });
+
   return {
     deps,
-    askForget: createAskForget({
-      request: (subject, payload) => bus.nc.request(subject, payload, { timeout: forgetTimeoutMs }),
-    }),
+    askForget: createAskForget(asking(forgetTimeoutMs)),
+    askKept: createAskKept(asking(pageTimeoutMs)),
     isReady: () => bus.isConnected(),
     async stop() {
       clearInterval(sweeping);
@@ -166,6 +172,8 @@ function answer(deps: ChatDeps, request: ChatRequest): Promise<ChatAnswer> {
       return leaveRoom(deps, request.user, request);
     case "amend":
       return amendMessage(deps, request.user, request);
+    case "speak":
+      return maySpeak(deps, request.user, request.room);
     case "history":
       return history(deps, request.user, request.room, request);
     case "markRead":

@@ -1,6 +1,6 @@
 /** A person is forgotten: out at once, and out of everything that names them. What they said stays, as a deleted user's. */
 import { type ForgetRequest, subjects } from "@parley/bus";
-import type { Store } from "@parley/store";
+import type { Store, UserRecord } from "@parley/store";
 import type { ChatDeps } from "./chat.ts";
 import { digestOf, messageFields } from "./entry.ts";
 import { revoke } from "./revocations.ts";
@@ -22,7 +22,14 @@ export interface Forgotten {
 /** What chat needs to ask the service that has the notifications. */
 export type AskForget = (request: ForgetRequest) => Promise<boolean>;
 
-async function* allRooms(store: Store): AsyncGenerator<string> {
+/** The user's record, and the phone numbers this service knows of. */
+export async function personOf(store: Store, user: string): Promise<{ record: UserRecord | null; phones: string[] }> {
+  const [[record], preferences] = await Promise.all([store.users.find([user]), store.notifications.preferences(user)]);
+  const phones = [record?.phone, preferences?.phone].filter((phone) => phone != null);
+  return { record: record ?? null, phones };
+}
+
+export async function* allRooms(store: Store): AsyncGenerator<string> {
   for (let after: string | null = null; ; ) {
     const page = await store.rooms.list({ after, limit: roomsPerPage });
     for (const { name } of page) yield name;
@@ -32,7 +39,11 @@ async function* allRooms(store: Store): AsyncGenerator<string> {
 }
 
 /** All entries of a room which this user wrote, in order, a page at a time. */
-async function* entriesOf(store: Store, key: number, user: string): AsyncGenerator<{ seq: number; body: string }[]> {
+export async function* entriesOf(
+  store: Store,
+  key: number,
+  user: string,
+): AsyncGenerator<{ seq: number; body: string }[]> {
   // Bodies are made by encodeBody: the sender stands near the front, and its id first in it.
   const sign = `"sender":{"id":${JSON.stringify(user)},`;
   for (let after = 0; ; ) {
@@ -47,8 +58,7 @@ async function* entriesOf(store: Store, key: number, user: string): AsyncGenerat
 export async function forgetUser(deps: ChatDeps, user: string, ask: AskForget): Promise<Forgotten> {
   const { store } = deps;
   await revoke(deps, { user });
-  const [[record], preferences] = await Promise.all([store.users.find([user]), store.notifications.preferences(user)]);
-  const phones = [record?.phone, preferences?.phone].filter((phone) => phone != null);
+  const { record, phones } = await personOf(store, user);
   const told = { entries: 0, rooms: 0 };
   for await (const name of allRooms(store)) {
     const state = await deps.rooms.load(name);
@@ -112,24 +122,4 @@ export function createAskForget(bus: {
       return false;
     }
   };
-}
-
-/** All that is kept of a person, as lines of JSON. */
-export async function* exportUser(deps: ChatDeps, user: string): AsyncGenerator<string> {
-  const { store } = deps;
-  const line = (what: string, value: unknown) => `${JSON.stringify({ [what]: value })}\n`;
-  const [record] = await store.users.find([user]);
-  yield line("user", record ?? null);
-  for (let after: string | null = null; ; ) {
-    const page = await store.rooms.roomsOf(user, { after, limit: roomsPerPage });
-    for (const { room, member } of page) yield line("membership", { room: room.name, ...member });
-    if (page.length < roomsPerPage) break;
-    after = page[page.length - 1]?.room.name ?? null;
-  }
-  for await (const name of allRooms(store)) {
-    const state = await deps.rooms.load(name);
-    if (!state) continue;
-    for await (const entries of entriesOf(store, state.key, user))
-      for (const { body } of entries) yield `{"entry":{"room":${state.nameJson},"entry":${body}}}\n`;
-  }
 }

@@ -118,7 +118,7 @@ export async function createChatApi(options: {
   addRooms(api, deps);
   addMembers(api, deps);
   addMessages(api, deps);
-  addPeople(api, deps, options.chat.askForget);
+  addPeople(api, options.chat);
   return api;
 }
 

@@ -57,6 +57,16 @@ function append(deps: Deps, state: RoomState, access: Access, request: ChatSend)
   });
 }
 
+/** Whether what is said in passing, and stored nowhere, may be said: as a message may, but that no room is made for it. */
+export async function maySpeak(deps: Deps, user: Actor, room: string): Promise<ChatAnswer> {
+  need(user.rights, "send", room);
+  await deps.askApplication?.("send", user.id, room);
+  const state = await deps.rooms.load(room);
+  if (!state) throw forbidden();
+  mayWrite(deps, state, await deps.rooms.access(state, user.id, user.rights));
+  return { kind: "json", json: "{}" };
+}
+
 const kindOf = { EditMessage: "edited", DeleteMessage: "deleted", React: "reacted" } as const;
 
 /** An entry about an earlier message. */

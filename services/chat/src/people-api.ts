@@ -2,14 +2,15 @@
 import { Readable } from "node:stream";
 import { checkUserId } from "@parley/protocol";
 import { type InternalApi, Type } from "@parley/service-kit";
-import type { ChatDeps } from "./chat.ts";
-import { type AskForget, exportUser, forgetUser } from "./forget-user.ts";
+import type { Chat } from "./chat.ts";
+import { exportUser } from "./export-user.ts";
+import { forgetUser } from "./forget-user.ts";
 import { revoke } from "./revocations.ts";
 
 const UserParams = Type.Object({ user: Type.String({ minLength: 1, maxLength: 1_024 }) });
 const TokenParams = Type.Object({ tokenId: Type.String({ minLength: 1, maxLength: 1_024 }) });
 
-export function addPeople(api: InternalApi, deps: ChatDeps, askForget: AskForget): void {
+export function addPeople(api: InternalApi, { deps, askForget, askKept }: Chat): void {
   const tags = ["people"];
   api.delete(
     "/v1/users/:user",
@@ -26,10 +27,10 @@ export function addPeople(api: InternalApi, deps: ChatDeps, askForget: AskForget
   api.get(
     "/v1/users/:user/export",
     {
-      schema: { tags, summary: "All that is kept of a person's in rooms, as lines of JSON", params: UserParams },
+      schema: { tags, summary: "All that is kept of a person, as lines of JSON", params: UserParams },
     },
     async ({ params }, reply) => {
-      const lines = exportUser(deps, checkUserId(params.user));
+      const lines = await exportUser(deps, checkUserId(params.user), askKept);
       return reply.type("application/x-ndjson; charset=utf-8").send(Readable.from(lines));
     },
   );

@@ -77,21 +77,33 @@ async function note(deps: Deps, state: RoomState, id: string, text: string): Pro
   });
 }
 
-export async function openTicket(deps: Deps, { user, room, subject, text }: Ask<"openTicket">): Promise<ChatAnswer> {
+export async function openTicket(deps: Deps, request: Ask<"openTicket">): Promise<ChatAnswer> {
+  const { user, subject, text, clientTicketId } = request;
   if (!hasRight(user.rights, "send")) throw new Refusal("forbidden", "Your token does not let you send");
-  const mine = { asker: user.id, before: null, limit: openPerAsker };
-  const open = await deps.store.tickets.list({ status: "open", ...mine });
-  if (open.length >= openPerAsker && !open.some((ticket) => ticket.room === room))
-    throw new Refusal("forbidden", `You have ${openPerAsker} open tickets: close some first`);
+  const clientKey = clientTicketId === null ? `room:${request.room}` : `client:${clientTicketId}`;
+  const known = await deps.store.tickets.findByKey(user.id, clientKey);
+  if (!known) {
+    const mine = { asker: user.id, before: null, limit: openPerAsker };
+    const open = await deps.store.tickets.list({ status: "open", ...mine });
+    if (open.length >= openPerAsker)
+      throw new Refusal("forbidden", `You have ${openPerAsker} open tickets: close some first`);
+  }
   // Each step may be done again by a repeat: the name makes it the same ticket.
+  const room = known?.room ?? request.room;
   const { state } = await deps.rooms.make(room, { visibility: "private", title: subject });
-  await addMember(deps, state, user.id);
-  for (const agent of await agents(deps)) if (agent !== user.id) await addMember(deps, state, agent);
   const nowMs = deps.now();
   const { ticket } = await deps.store.tickets.create({
-    ...{ room, subject, asker: user.id, askerName: user.name, status: "open" },
+    ...{ room, clientKey, subject, asker: user.id, askerName: user.name, status: "open" },
     ...{ agent: null, rating: null, comment: null, openedAtMs: nowMs, changedAtMs: nowMs, version: 1 },
   });
+  if (ticket.room !== room) {
+    // The same ticket, sent twice, was made at the same moment by another worker: nobody has seen this room.
+    await deps.store.rooms.delete(room);
+    return openTicket(deps, request);
+  }
+  if (ticket.subject !== subject) throw new Refusal("conflict", "This clientTicketId was used for another ticket");
+  await addMember(deps, state, user.id);
+  for (const agent of await agents(deps)) if (agent !== user.id) await addMember(deps, state, agent);
   await deps.appender.append(state, {
     kind: "message",
     sender: user.id,

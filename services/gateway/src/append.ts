@@ -15,11 +15,12 @@ export type Append = (
 ) => void;
 
 export const createAppend =
-  (chat: Requester<ChatRequest, ChatAnswer>, { answered, refuse }: Replies): Append =>
+  (chat: Requester<ChatRequest, ChatAnswer>, { answered, refuseAsked }: Replies): Append =>
   (session, id, { event, room, clientMessageId, after }, request, roomJson = JSON.stringify(room)) => {
+    const askedAtMs = performance.now();
     const refuseThis = (code: ErrorCode, error: string) => {
       if (errors[code].retryable) session.inOrder.refused(clientMessageId);
-      refuse(session, event, id, code, error);
+      refuseAsked(askedAtMs, session, event, id, code, error);
     };
     chat.ask(
       partitionOf(room),

@@ -30,8 +30,10 @@ export function createClientAddresses(trusted: readonly string[]): ClientAddress
 
   return {
     of(peer, forwardedFor) {
-      let address = textOf(new Uint8Array(peer));
-      if (forwardedFor === "" || trusted.length === 0) return keyOf(address);
+      const bytes = new Uint8Array(peer);
+      const own = textOf(bytes);
+      if (forwardedFor === "" || trusted.length === 0) return bytes.length === 4 ? own : keyOf(own);
+      let address = own;
       // Each proxy adds on the right whom it heard; only what a trusted one added is true.
       const hops = forwardedFor.split(",").slice(-maxHops);
       while (hops.length > 0 && isProxy(address)) {

@@ -18,7 +18,7 @@ export function addGatewayMetrics(metrics: Metrics, { stats, sessions, relayed, 
 
   gauge("parley_gateway_connections", "Open connections by transport", () => {
     const counts: Record<Transport | "raw", number> = {
-      websocket: 0,
+      websocket: stats().silent,
       fallback: 0,
       "socket.io": 0,
       raw: stats().rawSockets,

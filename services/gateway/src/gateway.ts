@@ -33,7 +33,7 @@ import { createSocketIo } from "./socket-io.ts";
 import { createSpread } from "./spread.ts";
 import { createTyping } from "./typing.ts";
 import { createUserLimits } from "./user-limits.ts";
-import { createWebSocketBehavior, publishToRoom } from "./websocket.ts";
+import { createWebSocketDoor, publishToRoom } from "./websocket.ts";
 
 export interface GatewayOptions {
   bus: Bus;
@@ -61,7 +61,10 @@ export interface GatewayOptions {
 }
 
 export interface GatewayStats extends HubCounts {
+  /** Connections but raw ones, also those that are silent. */
   sessions: number;
+  /** Those of them that have connected by `/ws` and said nothing yet. */
+  silent: number;
   registered: number;
   rooms: number;
   rawSockets: number;
@@ -90,6 +93,8 @@ const lateDrainMs = 3_000;
 const headsEveryMs = 10_000;
 /** Orders are told at most once; NATS could drop one. */
 const revokedEveryMs = 60_000;
+/** Often, so that a thousand that came in one second and said nothing don't all go in one turn. */
+const sweepEveryMs = 50;
 const typingEveryMs = 500;
 const awayEveryMs = 5_000;
 
@@ -99,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limit = (most: number) => (options.loadTest ? unlimited : most);
   const eventsPerSecond = limit(limits.eventsPerSecond);
   const eventsBurst = limit(limits.eventsBurst);
-  const { waitingBytes } = limits;
+  const { waitingBytes, registerWithinMs } = limits;
   let draining = false;
   let slowDropped = 0;
   let originsRefused = 0;
@@ -177,11 +182,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 
   // The ways in.
-  const hello = (session: string) => {
-    const { heartbeatMs, idleTimeoutMs } = limits;
-    const data = { message: greeting, session, node, heartbeatMs, idleTimeoutMs, protocol: "parley.v1" };
-    return eventFrame("Hello", JSON.stringify(data));
-  };
+  const { heartbeatMs, idleTimeoutMs } = limits;
+  const data = { message: greeting, session: "*", node, heartbeatMs, idleTimeoutMs, protocol: "parley.v1" };
+  // Encoded once: only the session differs, whose id needs no escaping.
+  const [helloBefore, helloAfter] = eventFrame("Hello", JSON.stringify(data)).split('"*"') as [string, string];
+  const hello = (session: string) => `${helloBefore}"${session}"${helloAfter}`;
   const dropped = () => slowDropped++;
   const origins = createOrigins(options.allowedOrigins ?? [], () => originsRefused++);
   const handshakes = createHandshakes({
@@ -194,7 +199,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const { refusal, upgradeWebSocket, upgradeRaw } = handshakes;
   const ways = { ...sessionEvents, app, listeners, hello, eventsBurst, waitingBytes };
-  const webSocket = { ...createWebSocketBehavior({ ...ways, dropped }), upgrade: upgradeWebSocket };
+  const door = createWebSocketDoor({ ...ways, registerWithinMs, dropped });
+  const webSocket = { ...door.behavior, upgrade: upgradeWebSocket };
   app.ws("/ws", webSocket);
   app.ws("/ws/", webSocket);
   const raw = createRaw({ app, bus, framesPerSecond: eventsPerSecond, framesBurst: eventsBurst });
@@ -222,6 +228,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   bus.onReconnect(() => void compareHeads());
   bus.onReconnect(() => void lookUpRevoked());
   const timers = [
+    setInterval(() => {
+      const nowMs = performance.now();
+      relay.sweep(nowMs);
+      door.sweep(nowMs);
+    }, sweepEveryMs),
     setInterval(() => bus.isConnected() && compareHeads(), options.headsEveryMs ?? headsEveryMs),
     setInterval(() => bus.isConnected() && lookUpRevoked(), revokedEveryMs),
     setInterval(() => typing.sweep(performance.now()), typingEveryMs),
@@ -230,7 +241,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const stats = (): GatewayStats => ({
     ...hub.counts,
-    sessions: sessions.all.size,
+    sessions: sessions.all.size + door.silent(),
+    silent: door.silent(),
     registered: people.count(),
     rooms: hub.rooms(),
     rawSockets: raw.sockets().size,
@@ -259,6 +271,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       listening.close();
       for (const ws of raw.sockets()) ws.end(4001, "draining");
+      door.closeSilent();
       logger.info({ sessions: sessions.all.size, ms }, "draining");
       sendAway([...sessions.all], ms);
       await sessions.untilNone(ms + lateDrainMs);

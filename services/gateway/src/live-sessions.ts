@@ -1,4 +1,4 @@
-/** The sessions of this node, registered or not, and when one of them has to end. */
+/** The sessions of this node, registered or not (who has said nothing yet has none), and when one of them has to end. */
 import { type ChatAnswer, type ChatAsk, partitionOf } from "@parley/bus";
 import { limits } from "@parley/protocol";
 import { closeWhenAnswered } from "./drain.ts";
@@ -26,7 +26,7 @@ const seenPerRequest = 1_000;
 
 export function createLiveSessions(ask: (partition: number, request: ChatAsk) => Promise<ChatAnswer>): LiveSessions {
   const all = new Set<Session>();
-  /** Those who have not registered yet, oldest first. */
+  /** Those who have spoken and not registered yet. */
   const unregistered = new Set<Session>();
   /** Those whose token runs out some time. */
   const withEnd = new Set<Session>();
@@ -39,7 +39,7 @@ export function createLiveSessions(ask: (partition: number, request: ChatAsk) =>
   const endUnregistered = () => {
     const nowMs = performance.now();
     for (const session of unregistered) {
-      if (nowMs - session.openedAtMs < limits.registerWithinMs) break;
+      if (nowMs - session.openedAtMs < limits.registerWithinMs) continue;
       // One whose registration fails is not let in by having tried: it is looked at again.
       if (session.stage === "registering") continue;
       unregistered.delete(session);

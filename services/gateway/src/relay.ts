@@ -12,7 +12,7 @@ import { createAppend } from "./append.ts";
 import { createArrive } from "./arrive.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { type RequestId, replyFrame } from "./frames.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub, HubRoom } from "./hub.ts";
 import { createJoin } from "./join.ts";
 import type { People } from "./people.ts";
 import type { Presence } from "./presence.ts";
@@ -22,6 +22,7 @@ import { createRegister } from "./register.ts";
 import { createReplies } from "./replies.ts";
 import type { Requesters } from "./requesters.ts";
 import type { Session } from "./session.ts";
+import { createMaySpeak } from "./speak.ts";
 import type { Typing } from "./typing.ts";
 import type { UserLimits } from "./user-limits.ts";
 import { notifyRequest, ticketRequest, timerRequest } from "./worker-requests.ts";
@@ -54,6 +55,8 @@ export interface Relay {
   take(session: Session, decoded: Decoded): void;
   /** The connection is gone: undo what the session was part of. */
   forget(session: Session): void;
+  /** To be called at an even beat, some twenty times a second. */
+  sweep(nowMs: number): void;
 }
 
 const maxHeld = 200;
@@ -62,9 +65,10 @@ export function createRelay(options: RelayOptions): Relay {
   const { hub, people, typing, presence } = options;
   const { chat, timer, notify } = options.requesters;
   const replies = createReplies(options.onError);
-  const { answered, refuse, reply, pass } = replies;
+  const { answered, refuse, refuseAsked, fail, reply, pass } = replies;
   const append = createAppend(chat, replies);
   const join = createJoin(chat, hub);
+  const maySpeak = createMaySpeak(chat);
   const events: RelayCounts["events"] = new Map();
   let nextAsk = 1;
 
@@ -98,6 +102,7 @@ export function createRelay(options: RelayOptions): Relay {
         "too_large",
         `A session may be in ${limits.roomsPerSession} rooms at most`,
       );
+    const askedAtMs = performance.now();
     // A return to where one was is no news to the room.
     const quiet = resume.since !== null || session.rooms.has(resume.room);
     join(
@@ -109,7 +114,7 @@ export function createRelay(options: RelayOptions): Relay {
         answered(session, replyFrame("JoinRoom", id, answer.json));
         hub.enter(room, session, answer.key, answer.head);
       },
-      (code, error) => refuse(session, "JoinRoom", id, code, error),
+      (code, error) => refuseAsked(askedAtMs, session, "JoinRoom", id, code, error),
     );
   };
 
@@ -129,12 +134,23 @@ export function createRelay(options: RelayOptions): Relay {
     });
   };
 
-  const setTyping = (session: Session, id: RequestId, name: string, value: boolean) => {
+  /** Does something in a room that the session listens to, once the room's worker lets it. */
+  const speak = (session: Session, event: string, id: RequestId, name: string, say: (room: HubRoom) => void) => {
     const room = session.rooms.get(name);
-    if (!room) return refuse(session, "Typing", id, "forbidden", "Join the room first");
-    typing.set(session, room, value);
-    answered(session, replyFrame("Typing", id, "{}"));
+    if (!room) return refuse(session, event, id, "forbidden", "Join the room first");
+    maySpeak(session, name, (against) => {
+      if (against) return fail(session, event, id, against);
+      // It may have left while the worker was asked.
+      if (session.rooms.get(name) !== room) return refuse(session, event, id, "forbidden", "Join the room first");
+      say(room);
+    });
   };
+
+  const setTyping = (session: Session, id: RequestId, name: string, value: boolean) =>
+    speak(session, "Typing", id, name, (room) => {
+      typing.set(session, room, value);
+      answered(session, replyFrame("Typing", id, "{}"));
+    });
 
   const arrive = createArrive(chat);
   const register = createRegister({ ...options, arrive, join, replies });
@@ -229,8 +245,10 @@ export function createRelay(options: RelayOptions): Relay {
       }
       case "Typing":
         return setTyping(session, id, event.room, event.typing);
-      case "Emit":
-        return reply(session, "Emit", id, presence.emit(session, event));
+      case "Emit": {
+        const say = () => reply(session, "Emit", id, presence.emit(session, event));
+        return "room" in event.to ? speak(session, "Emit", id, event.to.room, say) : say();
+      }
       case "ActiveUsers":
         return reply(session, "ActiveUsers", id, presence.activeUsers(session, event));
       case "SetStatus":
@@ -244,6 +262,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     counts: { events, refusals: replies.refusals },
+    sweep: replies.sweep,
     take(session, decoded) {
       if (session.stage === "leaving" || session.stage === "closed") return;
       session.unanswered++;

@@ -1,6 +1,7 @@
 /** What sessions are answered: each event gets one reply. */
 import { type ChatAnswer, partitionOf, type Requester, Unanswered } from "@parley/bus";
 import { type ErrorCode, Refusal, Unavailable } from "@parley/protocol";
+import { createEvenRefusals } from "./even-refusals.ts";
 import { type RequestId, refusalFrame, replyFrame } from "./frames.ts";
 import type { Session } from "./session.ts";
 
@@ -17,6 +18,10 @@ export interface Replies {
     error: string,
     retryAfterMs?: number,
   ): void;
+  /** Answers with what a worker refused, which was asked at `askedAtMs`: what hides a room at an even beat (even-refusals.ts). */
+  refuseAsked(askedAtMs: number, session: Session, event: string, id: RequestId, code: ErrorCode, error: string): void;
+  /** The beat. */
+  sweep(nowMs: number): void;
   /** Answers with what was thrown, where a client may know it. */
   fail(session: Session, event: string, id: RequestId, error: unknown): void;
   /** Answers with what `work` gives, or why it does not. */
@@ -47,6 +52,14 @@ export function createReplies(onError: (error: unknown, what: string) => void): 
     answered(session, refusalFrame(event, id, code, error, retryAfterMs));
   };
 
+  const evenRefusals = createEvenRefusals();
+
+  const refuseAsked: Replies["refuseAsked"] = (askedAtMs, session, event, id, code, error) => {
+    const tell = () => refuse(session, event, id, code, error);
+    if (code === "forbidden") evenRefusals.tell(askedAtMs, tell);
+    else tell();
+  };
+
   const fail: Replies["fail"] = (session, event, id, error) => {
     if (error instanceof Refusal) return refuse(session, event, id, error.code, error.message);
     if (error instanceof Unavailable) return refuse(session, event, id, "unavailable", error.told);
@@ -58,17 +71,21 @@ export function createReplies(onError: (error: unknown, what: string) => void): 
     refusals,
     answered,
     refuse,
+    refuseAsked,
+    sweep: evenRefusals.sweep,
     fail,
     reply: (session, event, id, work) =>
       void work.then(
         (data) => answered(session, replyFrame(event, id, JSON.stringify(data ?? {}))),
         (error) => fail(session, event, id, error),
       ),
-    pass: (requester, session, event, id, key, request) =>
+    pass: (requester, session, event, id, key, request) => {
+      const askedAtMs = performance.now();
       requester.ask(partitionOf(key), request, (answer) => {
         if (answer instanceof Unanswered) refuse(session, event, id, "unavailable", unansweredError);
-        else if (answer.kind === "refused") refuse(session, event, id, answer.code, answer.error);
+        else if (answer.kind === "refused") refuseAsked(askedAtMs, session, event, id, answer.code, answer.error);
         else if (answer.kind === "json") answered(session, replyFrame(event, id, answer.json));
-      }),
+      });
+    },
   };
 }

@@ -65,13 +65,13 @@ export function identify(session: Session, { user, credential }: Identity): void
   session.senderJson = JSON.stringify({ id: user.id, name: user.name });
 }
 
-/** A session as it is when its connection opens. */
-export function newSession(id: string, link: Link, eventsBurst: number): Session {
+/** A session as it is when its connection opens, or says its first word. */
+export function newSession(id: string, link: Link, eventsBurst: number, openedAtMs = performance.now()): Session {
   const nowMs = performance.now();
   return {
     id,
     link,
-    openedAtMs: nowMs,
+    openedAtMs,
     stage: "open",
     user: null,
     credential: null,

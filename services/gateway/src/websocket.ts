@@ -19,8 +19,14 @@ import { type Link, newSession, type Session, type SessionEvents } from "./sessi
 interface Seat {
   /** `parley.v1.msgpack`: binary frames. */
   readonly binary: boolean;
-  session: Session;
+  /** The session's id, also while there is none. */
+  readonly id: string;
+  readonly openedAtMs: number;
+  /** From its first frame on: ten thousand connections that say nothing are no work for the garbage collector. */
+  visit: { session: Session; link: SocketLink } | null;
 }
+
+type SocketLink = Link & { gone(): void; slow(): void };
 
 export type Socket = WebSocket<Seat>;
 
@@ -60,8 +66,19 @@ export interface WebSocketOptions extends SessionEvents {
   hello: (session: string) => string;
   eventsBurst: number;
   waitingBytes: number;
+  registerWithinMs: number;
   /** A client was cut off for being slow. */
   dropped: () => void;
+}
+
+export interface WebSocketDoor {
+  behavior: WebSocketBehavior<Seat>;
+  /** How many have connected and said nothing yet. */
+  silent(): number;
+  /** Closes those who have been silent for too long. */
+  sweep(nowMs: number): void;
+  /** Closes all who are silent, for the node drains. */
+  closeSilent(): void;
 }
 
 /** The handshake's subprotocol: null when only unknown ones are offered. */
@@ -74,11 +91,11 @@ export function chooseSubprotocol(offered: string): "" | "parley.v1.json" | "par
   return null;
 }
 
-export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBehavior<Seat> {
+export function createWebSocketDoor(options: WebSocketOptions): WebSocketDoor {
   const { app } = options;
   const atTurnsEnd = createOutbox();
 
-  const createLink = (ws: Socket, binary: boolean): Link & { gone(): void; slow(): void } => {
+  const createLink = (ws: Socket, binary: boolean): SocketLink => {
     let queue: string[] = [];
     let state: "open" | "closing" | "gone" = "open";
     const sendQueued = () => {
@@ -126,7 +143,21 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
     };
   };
 
-  const links = new WeakMap<Session, ReturnType<typeof createLink>>();
+  /** Oldest first. */
+  const silent = new Set<Socket>();
+
+  const begin = (ws: Socket, seat: Seat) => {
+    silent.delete(ws);
+    const link = createLink(ws, seat.binary);
+    seat.visit = { link, session: newSession(seat.id, link, options.eventsBurst, seat.openedAtMs) };
+    options.opened(seat.visit.session);
+    return seat.visit;
+  };
+
+  const end = (ws: Socket, reason: CloseReason) => {
+    silent.delete(ws);
+    ws.end(closeCodes[reason].code, closeCodes[reason].reason);
+  };
 
   const read = (message: ArrayBuffer, binary: boolean): Decoded => {
     if (!binary) return decodeClientEvent(Buffer.from(message).toString("utf8"));
@@ -145,36 +176,69 @@ export function createWebSocketBehavior(options: WebSocketOptions): WebSocketBeh
     }
   };
 
-  return {
+  const behavior: WebSocketBehavior<Seat> = {
     maxPayloadLength: limits.frameBytes,
     maxBackpressure: options.waitingBytes,
     idleTimeout: limits.idleTimeoutMs / 1000,
     sendPingsAutomatically: true,
     compression: 0,
     open(ws) {
-      const seat = ws.getUserData();
-      const link = createLink(ws, seat.binary);
-      const session = newSession(randomBytes(12).toString("base64url"), link, options.eventsBurst);
-      seat.session = session;
-      links.set(session, link);
-      link.send(options.hello(session.id));
-      options.opened(session);
+      const { binary, id } = ws.getUserData();
+      silent.add(ws);
+      const hello = options.hello(id);
+      ws.send(binary ? toBinary(hello) : hello, binary, false);
     },
     message(ws, message, isBinary) {
-      const { session, binary } = ws.getUserData();
-      if (isBinary !== binary) return session.link.close("wrongType");
-      options.received(session, read(message, binary));
+      const seat = ws.getUserData();
+      const { session, link } = seat.visit ?? begin(ws, seat);
+      if (isBinary !== seat.binary) return link.close("wrongType");
+      options.received(session, read(message, seat.binary));
     },
     dropped(ws) {
-      links.get(ws.getUserData().session)?.slow();
+      ws.getUserData().visit?.link.slow();
     },
     close(ws) {
-      const { session } = ws.getUserData();
-      links.get(session)?.gone();
-      options.closed(session);
+      silent.delete(ws);
+      const { visit } = ws.getUserData();
+      if (!visit) return;
+      visit.link.gone();
+      options.closed(visit.session);
+    },
+  };
+
+  return {
+    behavior,
+    silent: () => silent.size,
+    sweep(nowMs) {
+      for (const ws of silent) {
+        if (nowMs - ws.getUserData().openedAtMs < options.registerWithinMs) return;
+        end(ws, "notRegistered");
+      }
+    },
+    closeSilent() {
+      for (const ws of silent) end(ws, "draining");
     },
   };
 }
 
+const idBytes = 12;
+let randomPool = Buffer.alloc(0);
+let poolAt = 0;
+
+/** Random bytes are drawn for many at a time: one by one they were the dearest part of a handshake. */
+function newSessionId(): string {
+  if (poolAt >= randomPool.length) {
+    randomPool = randomBytes(256 * idBytes);
+    poolAt = 0;
+  }
+  poolAt += idBytes;
+  return randomPool.toString("base64url", poolAt - idBytes, poolAt);
+}
+
 /** What a connection carries from its handshake on. */
-export const createSeat = (binary: boolean): Seat => ({ binary, session: undefined as unknown as Session });
+export const createSeat = (binary: boolean): Seat => ({
+  binary,
+  id: newSessionId(),
+  openedAtMs: performance.now(),
+  visit: null,
+});

@@ -38,7 +38,10 @@ type TicketRequest = Extract<ChatAsk, { kind: "openTicket" | "tickets" | `${stri
 export function ticketRequest(user: Actor, event: TicketEvent): TicketRequest {
   switch (event.event) {
     case "OpenTicket":
-      return { kind: "openTicket", user, room: newTicketRoom(), subject: event.subject, text: event.text };
+      return {
+        ...{ kind: "openTicket", user, room: newTicketRoom(), subject: event.subject, text: event.text },
+        clientTicketId: event.clientTicketId,
+      };
     case "Tickets":
       return { kind: "tickets", user, status: event.status, next: event.next };
     case "ClaimTicket":

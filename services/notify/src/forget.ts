@@ -2,6 +2,15 @@
 import { type Bus, type ForgetRequest, subjects } from "@parley/bus";
 import type { Store } from "@parley/store";
 
+/** All numbers of a person, each once: those that others know of, and the one in the preferences. */
+export async function phonesOf(
+  { notifications }: Pick<Store, "notifications">,
+  { user, phones }: ForgetRequest,
+): Promise<string[]> {
+  const phone = (await notifications.preferences(user))?.phone;
+  return [...new Set([...phones, ...(phone ? [phone] : [])])].sort();
+}
+
 export function serveForget(options: {
   bus: Bus;
   notices: Pick<Store, "notifications" | "sms">;
@@ -9,8 +18,8 @@ export function serveForget(options: {
 }): { close(): void } {
   const { bus, notices, onError } = options;
   const forget = async ({ user, phones }: ForgetRequest) => {
-    const preferences = await notices.notifications.preferences(user);
-    const all = new Set([...phones, ...(preferences?.phone ? [preferences.phone] : [])]);
+    // Read before the preferences, which may name one, are gone.
+    const all = await phonesOf(notices, { user, phones });
     await notices.notifications.forget(user);
     for (const phone of all) await notices.sms.forget(phone);
   };

@@ -12,7 +12,7 @@ import {
   utf8Bytes,
 } from "@parley/protocol";
 import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
-import { checkKey } from "./accept-sms.ts";
+import { checkKey, digestOf } from "./accept-sms.ts";
 import type { Notify } from "./notify.ts";
 import { oneLine } from "./one-line.ts";
 
@@ -130,7 +130,8 @@ function addNotifications(api: InternalApi, { notifications, notices }: Notify):
     "/v1/notifications",
     { schema: { tags, summary: "Notify a user; it is recorded when this answers", headers: Key, body: NewNotice } },
     async ({ body, headers }, reply) => {
-      const key = body.dedupeKey ?? checkKey(headers["idempotency-key"]);
+      const idempotencyKey = checkKey(headers["idempotency-key"]);
+      const key = body.dedupeKey ?? idempotencyKey;
       const title = oneLine(checkText(body.title, "title"), titleChars);
       if (title === "") throw new Refusal("bad_request", "title must not be empty");
       const accepted = await notifications.accept({
@@ -141,6 +142,11 @@ function addNotifications(api: InternalApi, { notifications, notices }: Notify):
         data: readData(body.data),
         channels: body.channels === undefined ? null : readNotificationChannels(body.channels, "channels"),
         dedupeKey: key === null ? null : `key:${checkName(key, "dedupeKey", keyChars)}`,
+        // A dedupeKey is about what happened, however it is worded; an Idempotency-Key is about this very call.
+        fingerprint:
+          idempotencyKey === null || body.dedupeKey !== undefined
+            ? null
+            : digestOf(body.user, body.kind, title, body.body, body.data, body.channels, body.at, body.room),
         atMs: readAt(body.at),
         room: body.room === undefined ? null : checkRoomName(body.room),
         unlessRead: null,

@@ -27,6 +27,8 @@ export interface NewNotification {
   channels: NotificationChannel[] | null;
   /** The same key for the same user is the same notification. */
   dedupeKey: string | null;
+  /** Tells a repeat under this key from another call under it, which is refused as a conflict; null: all are repeats. */
+  fingerprint: string | null;
   /** Not before; null: now. */
   atMs: number | null;
   room: string | null;
@@ -78,9 +80,17 @@ export function createNotifications(options: NotificationsOptions): Notification
 
   const accept: Notifications["accept"] = async (asked) => {
     const nowMs = Date.now();
-    const { user, kind } = asked;
+    const { user, kind, fingerprint } = asked;
+    const repeatOf = (record: NotificationRecord) => {
+      if (fingerprint !== null && (JSON.parse(record.plan) as Plan).fingerprint !== fingerprint)
+        throw new Refusal(
+          "conflict",
+          "This Idempotency-Key was used for another notification: use a new key for a new one",
+        );
+      return { record, created: false };
+    };
     const known = asked.dedupeKey === null ? null : await notifications.findByKey(user, asked.dedupeKey);
-    if (known) return { record: known, created: false };
+    if (known) return repeatOf(known);
     const preferences = await preferencesOf(user);
     const hasDigest = Object.keys(preferences.digestMinutes).length > 0;
     const [last] = hasDigest ? await notifications.ofKind(user, kind, "sent", 1) : [];
@@ -95,7 +105,7 @@ export function createNotifications(options: NotificationsOptions): Notification
       ...{ id, user, kind, title: asked.title, body: asked.body, data: asked.data },
       dedupeKey: asked.dedupeKey ?? `id:${id}`,
       status: "waiting",
-      plan: JSON.stringify(plan),
+      plan: JSON.stringify({ ...plan, ...(fingerprint === null ? {} : { fingerprint }) }),
       count: 1,
       position: null,
       readAtMs: null,
@@ -104,7 +114,8 @@ export function createNotifications(options: NotificationsOptions): Notification
       dueAtMs: plan.steps[0]?.atMs ?? null,
       version: 1,
     });
-    if (stored.created) nudge(id);
+    if (!stored.created) return repeatOf(stored.record);
+    nudge(id);
     return stored;
   };
 

@@ -14,6 +14,7 @@ import { addWorkerMetrics, createTally, type Logger, type Metrics, type Tracing,
 import type { NotificationRecord, Store } from "@parley/store";
 import { type AcceptSms, checkNumber, createAcceptSms, type SmsLimits } from "./accept-sms.ts";
 import { serveForget } from "./forget.ts";
+import { serveKept } from "./kept.ts";
 import { createNotifications, type Notifications } from "./notifications.ts";
 import { addNotifyMetrics } from "./notify-metrics.ts";
 import { listenToSaid } from "./said.ts";
@@ -137,6 +138,11 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
     onError: (error) => logger.error({ err: error }, "a person could not be forgotten"),
   });
 
+  const kept = serveKept({
+    ...{ bus, notices },
+    onError: (error) => logger.error({ err: error }, "what is kept of a person could not be told"),
+  });
+
   return {
     ...{ acceptSms, notifications, notices, prefer },
     isReady: () => bus.isConnected(),
@@ -145,6 +151,7 @@ export async function startNotify(options: NotifyOptions): Promise<Notify> {
       clearInterval(removing);
       sweeper.stop();
       forget.close();
+      kept.close();
       await served.stop();
       await said.stop();
       await consumer.stop();

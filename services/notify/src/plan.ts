@@ -17,6 +17,8 @@ export interface Plan {
   digest?: true;
   /** A message's: nobody needs to be told who has read up to it meanwhile. */
   unlessRead?: { key: number; seq: number };
+  /** Fingerprint of the call that asked for it, where it came with an Idempotency-Key. */
+  fingerprint?: string;
 }
 
 export interface PlanInput {

@@ -55,6 +55,7 @@ export function listenToSaid({ bus, store, notifications, seenMs, onError }: Sai
       // Of a conversation one is told once, until one has looked: by the read mark, not by each message.
       const dedupeKey = why === "mention" ? `said:${key}:${seq}` : `said:${key}:after:${member.lastRead}`;
       const asked: NewNotification = {
+        fingerprint: null,
         ...{ user, kind: why, room, dedupeKey, channels: null },
         title: oneLine(`${said.sender.name} ${titles[why]}`, titleChars),
         body: oneLine(said.text, bodyChars),
@@ -75,6 +76,7 @@ export function listenToSaid({ bus, store, notifications, seenMs, onError }: Sai
         body: oneLine(room, bodyChars),
         data: JSON.stringify({ room }),
         dedupeKey: `timer:${key}:${version}`,
+        fingerprint: null,
       });
     }
   };

@@ -44,6 +44,7 @@ export function followTickets(options: {
         data: JSON.stringify({ room }),
         // An agent who claims a ticket that was told hears no more of it; one who gets it handed over does.
         dedupeKey: `ticket:${room}:${handedOver ? agent : "open"}`,
+        fingerprint: null,
       });
     }
   };

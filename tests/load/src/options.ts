@@ -6,7 +6,7 @@ import { stampBytes } from "./send-frame.ts";
 
 export const loads = ["fanout", "send", "idle", "all"] as const;
 /** What goes wrong on purpose, on a stack of the run's own. */
-export const drills = ["restart", "kill", "slow", "sms", "ways", "presence", "attack"] as const;
+export const drills = ["restart", "kill", "slow", "sms", "ways", "presence", "attack", "alike"] as const;
 export const scenarios = [...loads, ...drills] as const;
 export type ScenarioName = (typeof scenarios)[number];
 export type LoadName = (typeof loads)[number];
@@ -62,7 +62,8 @@ Drills, each on a stack of its own; a promise that is broken makes the run fail
   sms      messages at --rate [200] while the SMS provider hangs on 10,000 SMS, and while Redis is stopped
   presence --conns clients [2000] in --rooms [a hundredth of them] come, drop at once and return at once
   ways     the same talk by WebSocket, Socket.IO, SSE and long poll: --rooms [20] × --members [10], --rate [10] in each
-  attack   10,000 connections that never register, 500 that dribble, a flood from one address; --rate [20] of 50 members
+  attack   10,000 connections that never register, 500 that dribble, a flood from one address; --rate [50] of 50 members
+  alike    --conns times [2000] each, a hidden room and an absent one are asked about: do answers take as long?
   slow     --members of a room [1000], of whom 50 stop reading; --rate [10] and --size [4000] of one sender
 
 Options [default]
@@ -173,8 +174,8 @@ export function readOptions(args: string[]): Options | "help" {
   }
   const seconds = (name: OptionName, fallback: number, least: number): number =>
     1000 * number(name, fallback, least, 3600, false);
-  const rates: Partial<Record<ScenarioName, number>> = { slow: 10, ways: 10, sms: 200, attack: 20 };
-  const lengths: Partial<Record<ScenarioName, number>> = { slow: 30, sms: 20, attack: 20, all: 3 };
+  const rates: Partial<Record<ScenarioName, number>> = { slow: 10, ways: 10, sms: 200, attack: 50 };
+  const lengths: Partial<Record<ScenarioName, number>> = { slow: 30, sms: 20, attack: 10, all: 3 };
   const pinClient = number("pin-client", null, 0, 1023);
   const all = scenario === "all";
   if (isDrill(scenario) && (values.target !== undefined || values.pids !== undefined))

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { shareLonger } from "../src/drills/alike-drill.ts";
 import { createHistogram } from "../src/histogram.ts";
 import { poolRounds } from "../src/pool.ts";
 import { createSequence } from "../src/sequence.ts";
@@ -56,4 +57,13 @@ test("rounds pool: counts add up, histograms merge, what can't be had stays null
   assert.equal(pooled.missing, null);
   assert.equal(pooled.latency.count, 3);
   assert.equal(pooled.latency.maxMicros, 9000);
+});
+
+test("how often one kind took longer than another: a half for the same, all for slower, ties as halves", () => {
+  const quick = [1, 2, 3, 4];
+  assert.equal(shareLonger(quick, quick).share, 0.5);
+  assert.equal(shareLonger([5, 6, 7, 8], quick).share, 1);
+  assert.equal(shareLonger([0, 0, 0, 0], quick).share, 0);
+  assert.equal(shareLonger([3, 3], [3, 3, 3]).share, 0.5);
+  assert.ok(Math.abs(shareLonger(Array(2_000).fill(1), Array(2_000).fill(1)).error - 0.00913) < 1e-4);
 });

@@ -113,6 +113,18 @@ export function notificationsContract(stores: ContractStores): void {
       );
     });
 
+    test("all of a user's come by id, page by page, whatever their state", async () => {
+      const user = uniqueId("user");
+      const mine = (["waiting", "sent", "cancelled", "digested"] as const).map((status, i) =>
+        notification({ user, status, id: `${user}-${i}`, position: i % 2 ? `${i}` : null }),
+      );
+      for (const record of [...mine.toReversed(), notification()]) await stores.store.notifications.create(record);
+      const first = await stores.second.notifications.allOf(user, { after: null, limit: 3 });
+      assert.deepEqual(first, mine.slice(0, 3));
+      const rest = await stores.second.notifications.allOf(user, { after: first[2]!.id, limit: 3 });
+      assert.deepEqual(rest, mine.slice(3));
+    });
+
     test("what is due comes longest due first; old ones go once nothing is left to do", async () => {
       const { notifications } = stores.store;
       const due = [20, 10].map((ms) => notification({ dueAtMs: ms, createdAtMs: 5, status: "failed" }));

@@ -97,6 +97,22 @@ export function smsContract(stores: ContractStores): void {
       assert.equal(await stores.second.sms.count("failed"), before + 7);
     });
 
+    test("records for a number come by id, page by page, and no others", async () => {
+      const to = `+1${uniqueId("").replace(/\D/g, "")}`;
+      const mine: SmsRecord[] = [];
+      for (let i = 0; i < 5; i++) {
+        const record = sms({ to, id: `${uniqueId("to")}-${i}`, status: i % 2 ? "sent" : "failed" });
+        mine.push(record);
+        await stores.store.sms.create(record);
+        await stores.store.sms.create(sms());
+      }
+      mine.sort((a, b) => (a.id < b.id ? -1 : 1));
+      const first = await stores.second.sms.listTo(to, { after: null, limit: 3 });
+      assert.deepEqual(first, mine.slice(0, 3));
+      assert.deepEqual(await stores.second.sms.listTo(to, { after: first[2]!.id, limit: 3 }), mine.slice(3));
+      assert.deepEqual(await stores.second.sms.listTo("+0", { after: null, limit: 3 }), []);
+    });
+
     test("what is due comes longest due first; what nobody has to look at does not", async () => {
       const due = [30, 10, 20, 20].map((ms) => sms({ dueAtMs: ms }));
       for (const record of [...due, sms({ dueAtMs: 31 }), sms({ dueAtMs: null })])

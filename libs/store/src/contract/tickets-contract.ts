@@ -5,8 +5,10 @@ import { oddNames, uniqueId } from "./samples.ts";
 import type { ContractStores } from "./store-contract.ts";
 
 function ticket(changes: Partial<TicketRecord> = {}): TicketRecord {
+  const room = changes.room ?? uniqueId("ticket");
   return {
-    room: uniqueId("ticket"),
+    room,
+    clientKey: `room:${room}`,
     asker: "ada",
     askerName: "Ada",
     subject: "My card",
@@ -32,6 +34,22 @@ export function ticketsContract(stores: ContractStores): void {
         assert.deepEqual(await stores.second.tickets.find(record.room), record);
       }
       assert.equal(await stores.store.tickets.find("absent"), null);
+    });
+
+    test("of many at once under one asker's key one is stored, whatever their rooms; another asker's is another", async () => {
+      const asker = uniqueId("asker");
+      const clientKey = "client:1";
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, i) =>
+          (i % 2 ? stores.store : stores.second).tickets.create(ticket({ asker, clientKey })),
+        ),
+      );
+      assert.equal(answers.filter(({ created }) => created).length, 1);
+      const kept = await stores.second.tickets.findByKey(asker, clientKey);
+      for (const each of answers) assert.deepEqual(each.ticket, kept);
+      const other = await stores.store.tickets.create(ticket({ asker: uniqueId("asker"), clientKey }));
+      assert.equal(other.created, true);
+      assert.equal(await stores.store.tickets.findByKey(asker, "client:2"), null);
     });
 
     test("of two agents who claim at once one gets it", async () => {

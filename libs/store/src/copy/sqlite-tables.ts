@@ -31,7 +31,7 @@ export const tables: Record<string, Table> = {
   },
   tickets: {
     sql: `SELECT room AS _id, asker, asker_name AS askerName, subject, status, agent, rating, comment,
-      opened_at AS openedAtMs, changed_at AS changedAtMs, version FROM tickets`,
+      client_key AS clientKey, opened_at AS openedAtMs, changed_at AS changedAtMs, version FROM tickets`,
   },
   notifications: {
     sql: `SELECT id AS _id, user, kind, title, body, data, dedupe_key AS dedupeKey, status, plan, count, position,

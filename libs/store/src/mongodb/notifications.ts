@@ -41,6 +41,8 @@ export function mongoNotifications(connection: MongoConnection, records: Records
         return records.updateAll(notifications.docs, { ...unreadOf(user), ...one }, read as object);
       }),
     ofKind: (user, kind, status, limit) => call(() => notifications.list({ user, kind, status }, { _id: -1 }, limit)),
+    allOf: (user, { after, limit }) =>
+      call(() => notifications.list({ user, ...(after === null ? {} : { _id: { $gt: after } }) }, { _id: 1 }, limit)),
     due: (atMs, { after, limit }) =>
       call(() => {
         const later = after === null ? {} : afterLast("dueAtMs", after.dueAtMs, after.id);

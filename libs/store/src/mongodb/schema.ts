@@ -82,6 +82,10 @@ const collections: Record<string, CollectionSchema> = {
       ...{ changedAtMs: number, version: number },
     },
     indexes: [
+      {
+        ...{ name: "clientKey", key: { asker: 1, clientKey: 1 }, unique: true },
+        partialFilterExpression: { clientKey: { $type: "string" } },
+      },
       { name: "status", key: { status: 1, _id: 1 } },
       { name: "asker", key: { asker: 1, status: 1, _id: 1 } },
       { name: "changed", key: { changedAtMs: 1, _id: 1 } },

@@ -29,6 +29,8 @@ export function mongoSms(connection: MongoConnection, records: Records): SmsStor
       }),
     count: (status) => call(() => sms.docs.countDocuments({ status } as object)),
     countTo: (to, sinceMs) => call(() => sms.docs.countDocuments({ to, createdAtMs: { $gte: sinceMs } } as object)),
+    listTo: (to, { after, limit }) =>
+      call(() => sms.list({ to, ...(after === null ? {} : { _id: { $gt: after } }) }, { _id: 1 }, limit)),
     forget: (to) =>
       call(async () => {
         while ((await sms.remove({ to }, { createdAtMs: 1 }, forgetAtOnce)) > 0);

@@ -1,7 +1,7 @@
 import type { TicketRecord, TicketStore } from "../tickets.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
-import { afterLast, versioned } from "./versioned.ts";
+import { afterLast, text, versioned } from "./versioned.ts";
 
 export function mongoTickets(connection: MongoConnection, records: Records): TicketStore {
   const { call } = connection;
@@ -10,11 +10,13 @@ export function mongoTickets(connection: MongoConnection, records: Records): Tic
   return {
     create: (ticket) =>
       call(async () => {
-        const { row, created } = await tickets.create(ticket, { _id: ticket.room });
+        const { room, asker, clientKey } = ticket;
+        const { row, created } = await tickets.create(ticket, { $or: [{ _id: room }, { asker, clientKey }] });
         // The room is the id: what is there is another's, unless it is the same in all.
         return { ticket: row, created: created && row === ticket };
       }),
     find: (room) => call(() => tickets.find(room)),
+    findByKey: (asker, clientKey) => call(() => tickets.findOne({ asker, clientKey: text(clientKey) })),
     change: (room, version, changes) => call(() => tickets.change(room, version, changes)),
     list: ({ status, asker, before, limit }) =>
       call(() => {

@@ -44,6 +44,7 @@ export function notificationsTable({ db }: Connection) {
   );
   const markAll = db.prepare(`UPDATE notifications SET read_at = ?2, version = version + 1 WHERE ${unreadOnes}`);
   const ofKind = db.prepare(`${table.select} WHERE user = ? AND kind = ? AND status = ? ORDER BY id DESC LIMIT ?`);
+  const allOf = db.prepare(`${table.select} WHERE user = ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3`);
   const due = db.prepare(
     `${table.select} WHERE due_at <= ?1 AND due_at >= ?2 AND (due_at > ?2 OR id > ?3) ORDER BY due_at, id LIMIT ?4`,
   );
@@ -83,6 +84,8 @@ export function notificationsTable({ db }: Connection) {
       Number((id === null ? markAll.run(user, atMs) : markOne.run(user, atMs, id)).changes),
     ofKind: (user: string, kind: string, status: NotificationStatus, limit: number): Row[] =>
       ofKind.all(user, kind, status, limit) as unknown as Row[],
+    allOf: (user: string, options: { after: string | null; limit: number }): Row[] =>
+      allOf.all(user, options.after, options.limit) as unknown as Row[],
     due: (atMs: number, options: { after: { dueAtMs: number; id: string } | null; limit: number }): Row[] =>
       due.all(atMs, options.after?.dueAtMs ?? -1, options.after?.id ?? "", options.limit) as unknown as Row[],
     count: (status: NotificationStatus): number => (count.get(status) as { n: number }).n,

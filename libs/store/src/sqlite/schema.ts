@@ -182,6 +182,11 @@ const migrations = [
   `
   CREATE TABLE revocations (subject TEXT PRIMARY KEY, before INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE tickets ADD COLUMN client_key TEXT NOT NULL DEFAULT '';
+  UPDATE tickets SET client_key = 'room:' || room;
+  CREATE UNIQUE INDEX tickets_by_client_key ON tickets (asker, client_key);
+  `,
 ];
 
 /** Brings the file to this version's schema; safe when several processes do so at once. */

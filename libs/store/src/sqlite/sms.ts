@@ -30,6 +30,7 @@ export function smsTable({ db }: Connection) {
   );
   const count = db.prepare("SELECT count(*) AS n FROM sms WHERE status = ?");
   const countTo = db.prepare("SELECT count(*) AS n FROM sms WHERE recipient = ? AND created_at >= ?");
+  const listTo = db.prepare(`${table.select} WHERE recipient = ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3`);
   const removeOld = db.prepare(
     "DELETE FROM sms WHERE id IN (SELECT id FROM sms WHERE created_at < ? AND due_at IS NULL LIMIT ?)",
   );
@@ -60,6 +61,8 @@ export function smsTable({ db }: Connection) {
       due.all(atMs, options.after?.dueAtMs ?? -1, options.after?.id ?? "", options.limit) as unknown as SmsRecord[],
     count: (status: SmsStatus): number => (count.get(status) as { n: number }).n,
     countTo: (to: string, sinceMs: number): number => (countTo.get(to, sinceMs) as { n: number }).n,
+    listTo: (to: string, options: { after: string | null; limit: number }): SmsRecord[] =>
+      listTo.all(to, options.after, options.limit) as unknown as SmsRecord[],
     removeOld: (createdBeforeMs: number, limit: number): number =>
       Number(removeOld.run(createdBeforeMs, limit).changes),
     addOptOut: (number: string, atMs: number): void => void addOptOut.run(number, atMs),

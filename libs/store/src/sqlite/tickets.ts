@@ -13,6 +13,7 @@ export function ticketsTable({ db }: Connection) {
     agent: "agent",
     rating: "rating",
     comment: "comment",
+    clientKey: "client_key",
     openedAtMs: "opened_at",
     changedAtMs: "changed_at",
     version: "version",
@@ -26,6 +27,9 @@ export function ticketsTable({ db }: Connection) {
      ORDER BY changed_at, room LIMIT ?3`,
   );
 
+  const byKey = db.prepare(`${table.select} WHERE asker = ? AND client_key = ?`);
+  const findByKey = (asker: string, clientKey: string): TicketRecord | null =>
+    (byKey.get(asker, clientKey) as TicketRecord | undefined) ?? null;
   const forget = db.prepare(
     "UPDATE tickets SET asker_name = ?, subject = '', comment = NULL, version = version + 1 WHERE asker = ?",
   );
@@ -33,12 +37,13 @@ export function ticketsTable({ db }: Connection) {
   return {
     forget: (asker: string, askerName: string): void => void forget.run(askerName, asker),
     create(ticket: TicketRecord): { ticket: TicketRecord; created: boolean } {
-      const known = table.find(ticket.room);
+      const known = table.find(ticket.room) ?? findByKey(ticket.asker, ticket.clientKey);
       if (known !== null) return { ticket: known, created: false };
       table.insert(ticket);
       return { ticket, created: true };
     },
     find: table.find,
+    findByKey,
     change: (room: string, version: number, changes: TicketChanges): TicketRecord | null =>
       table.change(room, version, changes),
     list: (options: {

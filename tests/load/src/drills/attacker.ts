@@ -1,5 +1,6 @@
-// A process that attacks a gateway in three ways at once until it is told to stop; says by IPC how far it got.
+// A process that attacks a gateway in three ways at once until it is killed; says by IPC how far it got.
 import { connect, type Socket } from "node:net";
+import { constants, setPriority } from "node:os";
 
 export interface AttackOrder {
   port: number;
@@ -23,9 +24,12 @@ const handshake =
   "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const counts: AttackCounts = { silentOpen: 0, silentOpened: 0, dribblingOpen: 0, flooded: 0, refused: 0 };
 /** Below the node's 1,000 a second, so that members can still come. */
-const silentPerTick = 45;
-const tickMs = 50;
+const silentPerSecond = 900;
+const tickMs = 10;
 const silentAddresses = 200;
+
+// Attackers have machines of their own: this one takes only what nobody else on its CPU wants.
+setPriority(constants.priority.PRIORITY_LOW);
 
 /** Each attacker from addresses of its own: all of 127.0.0.0/8 is this machine. */
 function open(port: number, localAddress: string, onOpen: (socket: Socket) => void, onEnd: () => void): void {
@@ -42,8 +46,13 @@ function open(port: number, localAddress: string, onOpen: (socket: Socket) => vo
 
 function attack({ port, silent, dribbling, flooding }: AttackOrder): void {
   let nextAddress = 0;
+  let lastMs = performance.now();
   const addMissing = () => {
-    for (let i = 0; i < silentPerTick && counts.silentOpen < silent; i++) {
+    const nowMs = performance.now();
+    // What one tick did not get done, the next one does not catch up with in a heap.
+    const due = Math.min(silentPerSecond / 20, Math.round(((nowMs - lastMs) * silentPerSecond) / 1_000));
+    lastMs = nowMs;
+    for (let i = 0; i < due && counts.silentOpen < silent; i++) {
       counts.silentOpen++;
       nextAddress = (nextAddress + 1) % silentAddresses;
       open(
@@ -70,7 +79,7 @@ function attack({ port, silent, dribbling, flooding }: AttackOrder): void {
       () => {
         clearInterval(timer);
         counts.dribblingOpen--;
-        setTimeout(dribble, 1_000, which);
+        setTimeout(dribble, 100, which);
       },
     );
   };
@@ -86,7 +95,8 @@ function attack({ port, silent, dribbling, flooding }: AttackOrder): void {
       () => setImmediate(flood),
     );
   setInterval(addMissing, tickMs);
-  for (let i = 0; i < dribbling; i++) dribble(i);
+  // One after the other: they are cut off after ten seconds, and not all at once.
+  for (let i = 0; i < dribbling; i++) setTimeout(dribble, (i * 10_000) / dribbling, i);
   for (let i = 0; i < flooding; i++) flood();
 }
 

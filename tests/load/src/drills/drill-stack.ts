@@ -15,6 +15,8 @@ export interface DrillStack extends TestStack {
   killGateway(instance: number): void;
   /** The worst of a process's event loop delay in the last whole window of 5 s, in ms; a gateway's unless told. */
   loopDelayMs(instance: number, service?: string): Promise<{ p99: number; max: number }>;
+  /** How many connections a gateway has, registered or not; the first one unless told. */
+  connections(instance?: number): Promise<number>;
 }
 
 export interface DrillStackOptions {
@@ -25,22 +27,31 @@ export interface DrillStackOptions {
   drainMs: number;
   /** Lifts the limits, for drills that are about something else. */
   loadTest?: boolean;
+  env?: Record<string, string>;
 }
 
 const readyTimeoutMs = 60_000;
 
 export async function startDrillStack(teardown: Teardown, options: DrillStackOptions): Promise<DrillStack> {
-  const { gateways, chatWorkers, otherWorkers = 0, drainMs, loadTest } = options;
+  const { gateways, chatWorkers, otherWorkers = 0, drainMs, loadTest, env } = options;
   const others = { presence: otherWorkers, timers: otherWorkers, notify: otherWorkers, sms: otherWorkers };
   const stack = await startTestStack(teardown, {
     ...{ ...others, gateways, chat: chatWorkers, drainMs },
     ...(loadTest ? { loadTest } : {}),
+    ...(env ? { env } : {}),
   });
   const inRotation = new Set(Array.from({ length: gateways }, (_, i) => i + 1));
   let picked = 0;
 
   const isReady = async (service: string, instance: number): Promise<boolean> =>
     (await fetch(`${stack.internalUrl(service, instance)}/readyz`, { signal: AbortSignal.timeout(1_000) })).ok;
+
+  /** A process's metrics whose lines begin so. */
+  const read = async (service: string, instance: number, start: string) => {
+    const text = await (await fetch(`http://127.0.0.1:${stack.row(service, instance).ports.metrics}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line.startsWith(start));
+    return lines.map((line) => ({ line, value: Number(line.split(" ").at(-1)) }));
+  };
 
   return {
     ...stack,
@@ -69,15 +80,16 @@ export async function startDrillStack(teardown: Teardown, options: DrillStackOpt
       stack.kill9("gateway", instance);
     },
     async loopDelayMs(instance, service = "gateway") {
-      const port = stack.row(service, instance).ports.metrics;
-      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      const quantile = (name: string): number => {
-        const line = text
-          .split("\n")
-          .find((each) => each.startsWith("parley_loop_delay") && each.includes(`"${name}"`));
-        return line === undefined ? Number.NaN : 1_000 * Number(line.split(" ").at(-1));
-      };
+      const all = await read(service, instance, "parley_loop_delay");
+      const quantile = (name: string): number =>
+        1_000 * (all.find(({ line }) => line.includes(`"${name}"`))?.value ?? Number.NaN);
       return { p99: quantile("0.99"), max: quantile("1") };
+    },
+    async connections(instance = 1) {
+      return (await read("gateway", instance, "parley_gateway_connections{")).reduce(
+        (sum, { value }) => sum + value,
+        0,
+      );
     },
   };
 }

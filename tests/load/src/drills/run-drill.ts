@@ -1,6 +1,7 @@
 import type { Teardown } from "../../../support/teardown.ts";
 import type { DrillName, Options } from "../options.ts";
 import type { ScenarioReport } from "../report.ts";
+import { runAlikeDrill } from "./alike-drill.ts";
 import { runAttackDrill } from "./attack-drill.ts";
 import { runKillDrill } from "./kill-drill.ts";
 import { runPresenceDrill } from "./presence-drill.ts";
@@ -50,8 +51,11 @@ export function runDrill(
       return runSmsDrill(teardown, { sms: 10_000, ratePerSecond, measureMs, maxRatio: 1.2 }, progress);
     case "attack": {
       const attackers = { silent: conns ?? 10_000, dribbling: 500, flooding: 50 };
-      return runAttackDrill(teardown, { members: 50, ...attackers, ratePerSecond, measureMs, maxRatio: 1.5 }, progress);
+      const limits = { rounds: 3, maxRatio: 1.5 };
+      return runAttackDrill(teardown, { members: 50, ...attackers, ratePerSecond, measureMs, ...limits }, progress);
     }
+    case "alike":
+      return runAlikeDrill(teardown, { pairs: conns ?? 2_000, askers: 20 }, progress);
     case "slow":
       return runSlowDrill(
         teardown,
