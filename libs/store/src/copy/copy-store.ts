@@ -48,7 +48,8 @@ export class CopyError extends Error {
 const entriesAtOnce = 500;
 /** Bodies of this many bytes end a segment early: a document has a greatest size. */
 const segmentBytes = 4_000_000;
-const documentsAtOnce = 200;
+/** FerretDB 1 keeps a connection to its file for each update of one message that finds its document; of 100 it stands still. */
+const documentsAtOnce = 50;
 
 interface CopyMark {
   _id: "copy";

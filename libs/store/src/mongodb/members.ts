@@ -78,9 +78,9 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
   }
 
   /** What the oldest kept entry makes of a mark before it. */
-  async function markOf(key: number, member: MemberRecord): Promise<{ seq: number; count: number }> {
-    const oldest = await segments.oldestEntry(key);
+  async function markOf(key: number, member: MemberRecord, start: number): Promise<{ seq: number; count: number }> {
     const { lastRead: seq, lastReadCount: count } = member;
+    const oldest = seq >= start - 1 ? null : await segments.oldestEntry(key);
     if (oldest === null || seq >= oldest.seq - 1) return { seq, count };
     return { seq: oldest.seq - 1, count: oldest.count - Number(oldest.kind === "message") };
   }
@@ -99,9 +99,9 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
         if (!member?.member) return 0;
         const head = heads.get(key) ?? segments.head(key);
         heads.set(key, head);
-        const { seq, count } = await head;
+        const { seq, count, start } = await head;
         if (seq <= member.lastRead) return 0;
-        const mark = await markOf(key, member);
+        const mark = await markOf(key, member, start);
         if (count <= mark.count) return 0;
         return Math.max(0, count - mark.count - (await segments.sentSince(key, user, mark.seq)));
       }),
