@@ -6,11 +6,12 @@ import { startTraffic } from "./traffic.ts";
 
 /**
  * What may stand in for MongoDB reads whole collections for each room that a worker takes over, and is not done with fifty
- * before the next kill. (`startTraffic` sees to the number of messages.)
+ * before the next kill, nor with as many messages where other programs run beside it.
  */
-const { rooms, killEveryMs } =
-  testStore() === "mongodb" ? { rooms: 12, killEveryMs: 4_000 } : { rooms: 50, killEveryMs: 2_000 };
-const messages = 20_000;
+const { rooms, messages, killEveryMs } =
+  testStore() === "mongodb"
+    ? { rooms: 12, messages: 8_000, killEveryMs: 4_000 }
+    : { rooms: 50, messages: 20_000, killEveryMs: 2_000 };
 const leastKills = 3;
 /** A dead worker is noticed within half a second; the rest is for slow machines. */
 const goesOnWithinMs = 8_000;

@@ -39,6 +39,19 @@ export function need(rights: string, right: Right, room: string): void {
 const maxWarm = 20_000;
 const maxMembership = 10_000;
 
+/**
+ * All who ask for the same while it is under way get the one answer, in the order in which they asked: each with a read of
+ * its own, a later message could overtake an earlier one [R4].
+ */
+function shared<T>(underWay: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  let answer = underWay.get(key);
+  if (answer === undefined) {
+    answer = ask().finally(() => underWay.delete(key));
+    underWay.set(key, answer);
+  }
+  return answer;
+}
+
 export interface RoomStates {
   /** The room if it is warm: without a turn of the event loop. */
   warm(name: string): RoomState | undefined;
@@ -62,6 +75,9 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
   const now = options.now ?? Date.now;
   const states = new Map<string, RoomState>();
   const loading = new Map<string, Promise<RoomState | null>>();
+  const making = new Map<string, Promise<RoomState>>();
+  /** By room's key and user. */
+  const asking = new Map<string, Promise<boolean>>();
 
   const stateOf = (record: RoomRecord, before: RoomState | undefined): RoomState => {
     // The same incarnation keeps its lane: entries may be waiting in it.
@@ -124,12 +140,7 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
   const load = (name: string): Promise<RoomState | null> => {
     const state = warm(name);
     if (state) return Promise.resolve(state);
-    let under = loading.get(name);
-    if (!under) {
-      under = read(name).finally(() => loading.delete(name));
-      loading.set(name, under);
-    }
-    return under;
+    return shared(loading, name, () => read(name));
   };
 
   const make: RoomStates["make"] = async (name, settings) => {
@@ -150,6 +161,14 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
     return { state, created };
   };
 
+  const findOrMake = async (name: string): Promise<RoomState> => {
+    const state = await load(name);
+    if (state) return state;
+    // The help centre makes its rooms itself: who made one by its name would hear what is not for them.
+    if (!options.roomsByUse || isHelpRoom(name)) throw forbidden();
+    return (await make(name, { visibility: "public" })).state;
+  };
+
   const check = (state: RoomState, user: string, rights: string, member: boolean): Access => {
     const exception = state.exceptions.get(user);
     if (exception?.banned) throw forbidden();
@@ -160,9 +179,7 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
     return { role, mutedUntilMs: exception?.mutedUntilMs ?? 0 };
   };
 
-  const isMember = async (state: RoomState, user: string): Promise<boolean> => {
-    const known = state.membership.get(user);
-    if (known !== undefined) return known;
+  const askMember = async (state: RoomState, user: string): Promise<boolean> => {
     const record = await store.rooms.member(state.key, user);
     const member = record?.member ?? false;
     if (state.membership.size >= maxMembership) state.membership.clear();
@@ -170,17 +187,17 @@ export function createRoomStates(store: Store, options: { roomsByUse: boolean; n
     return member;
   };
 
+  const isMember = (state: RoomState, user: string): Promise<boolean> => {
+    const known = state.membership.get(user);
+    if (known !== undefined) return Promise.resolve(known);
+    return shared(asking, `${state.key}:${user}`, () => askMember(state, user));
+  };
+
   return {
     warm,
     load,
     make,
-    async loadOrMake(name) {
-      const state = await load(name);
-      if (state) return state;
-      // The help centre makes its rooms itself: who made one by its name would hear what is not for them.
-      if (!options.roomsByUse || isHelpRoom(name)) throw forbidden();
-      return (await make(name, { visibility: "public" })).state;
-    },
+    loadOrMake: (name) => shared(making, name, () => findOrMake(name)),
     access(state, user, rights) {
       if (state.record.visibility === "public") return check(state, user, rights, true);
       const known = state.membership.get(user);
