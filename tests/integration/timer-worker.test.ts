@@ -12,10 +12,10 @@ import {
   type JsonAnswer,
   partitionCount,
   partitionOf,
+  promised,
   readRecords,
   subjects,
   type TimerRequest,
-  Unanswered,
   watchWorkers,
 } from "@parley/bus";
 import type { TimerData, TimerFrame, TimerView } from "@parley/protocol";
@@ -108,10 +108,9 @@ async function connectGateway() {
     workers.close();
     await bus.close();
   });
+  const question = promised(requester);
   const ask = async (request: TimerRequest): Promise<TimerView> => {
-    const answer = await new Promise<JsonAnswer>((resolve, reject) =>
-      requester.ask(partitionOf(request.room), request, (a) => (a instanceof Unanswered ? reject(a) : resolve(a))),
-    );
+    const answer = await question(partitionOf(request.room), request);
     if (answer.kind === "refused") throw Object.assign(new Error(answer.error), { code: answer.code });
     return (JSON.parse(answer.json) as TimerData).timer;
   };

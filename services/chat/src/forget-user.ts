@@ -6,7 +6,7 @@ import { digestOf, messageFields } from "./entry.ts";
 import { revoke } from "./revocations.ts";
 import type { RoomState } from "./room-states.ts";
 
-export const deletedUser = { id: "deleted", name: "Deleted user" };
+const deletedUser = { id: "deleted", name: "Deleted user" };
 
 const roomsPerPage = 200;
 const entriesPerPage = 200;

@@ -15,7 +15,7 @@ const notificationLine = ({ plan, version, dueAtMs, ...notification }: Notificat
 const smsLine = ({ digest, version, dueAtMs, ...sms }: SmsRecord): object => ({ sms });
 
 /** `next` is how many parts are done, and the last id of the present one: notifications first, then the SMS of each number. */
-export async function keptOf({ notifications, sms }: Notices, request: KeptRequest): Promise<KeptPage> {
+async function keptOf({ notifications, sms }: Notices, request: KeptRequest): Promise<KeptPage> {
   const phones = await phonesOf({ notifications }, request);
   const [, done = "0", last = ""] = /^(\d+):(.*)$/s.exec(request.next ?? "") ?? [];
   const part = Number(done);
