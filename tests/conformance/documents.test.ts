@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import test from "node:test";
+import { scenarios } from "../load/src/options.ts";
 import { checkoutDir, sourceFiles } from "./workspace.ts";
 
 const isGenerated = (name: string) => name === "node_modules" || name === "dist";
@@ -53,6 +54,19 @@ test("commands that the documents name exist", () => {
       const ours = JSON.parse(textOf(manifest!)) as { scripts?: Record<string, string> };
       return script in (ours.scripts ?? {}) || ["pack", "add"].includes(script) || script.startsWith("--");
     }),
+    [],
+  );
+});
+
+test("scenarios, drills and flags that the documents name exist", () => {
+  const known: readonly string[] = [...scenarios, "timers"];
+  assert.deepEqual(
+    faults(/\bnpm run load -- ([a-z]+)/g, (name) => known.includes(name)),
+    [],
+  );
+  const flags = textOf("deploy/local/src/flags.ts") + textOf("deploy/local/src/services.ts");
+  assert.deepEqual(
+    faults(/\bnpm start -- --([a-z-]+)/g, (name) => flags.includes(name)),
     [],
   );
 });
