@@ -1,4 +1,5 @@
-// A process that attacks a gateway in three ways at once until it is killed; says by IPC how far it got.
+// A process that attacks a gateway in three ways at once until it is killed, and says by IPC how far it got; or that takes as much
+// of its CPU as an attack does, and leaves the gateway alone.
 import { connect, type Socket } from "node:net";
 import { constants, setPriority } from "node:os";
 
@@ -10,6 +11,11 @@ export interface AttackOrder {
   dribbling: number;
   /** New connections at a time, over and over, from one address. */
   flooding: number;
+}
+
+export interface BurnOrder {
+  /** Of a CPU, 0 to 1. */
+  share: number;
 }
 
 export interface AttackCounts {
@@ -100,6 +106,15 @@ function attack({ port, silent, dribbling, flooding }: AttackOrder): void {
   for (let i = 0; i < flooding; i++) flood();
 }
 
-process.on("message", (order: AttackOrder) => attack(order));
+const burnStepMs = 5;
+
+function burn({ share }: BurnOrder): void {
+  setInterval(() => {
+    const endsAtMs = performance.now() + burnStepMs * share;
+    while (performance.now() < endsAtMs);
+  }, burnStepMs);
+}
+
+process.on("message", (order: AttackOrder | BurnOrder) => ("share" in order ? burn(order) : attack(order)));
 process.on("disconnect", () => process.exit(0));
 setInterval(() => process.send?.(counts), 500);
