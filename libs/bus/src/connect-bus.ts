@@ -37,8 +37,30 @@ export interface BusOptions {
   tls?: { caFile?: string; certFile?: string; keyFile?: string };
   waitMs?: number;
   tracing?: BusTracing | null;
-  /** What the server refuses, such as a subject that is not permitted. */
+  /** What the server refuses, such as a subject that is not permitted; a message that can't be read. */
   onError?: (error: Error) => void;
+}
+
+/**
+ * A callback that throws, at a message it can't read, ends the client's reader, and with it the connection for good: whoever
+ * may publish anything at all could cut others off. It costs that message instead.
+ */
+function guardCallbacks(nc: NatsConnection, onError: (error: Error) => void): void {
+  const subscribe = nc.subscribe.bind(nc);
+  nc.subscribe = (subject, options) => {
+    const callback = options?.callback;
+    if (!callback) return subscribe(subject, options);
+    return subscribe(subject, {
+      ...options,
+      callback: (error, msg) => {
+        try {
+          callback(error, msg);
+        } catch (cause) {
+          onError(new Error(`A message on ${subject} could not be taken`, { cause }));
+        }
+      },
+    });
+  };
 }
 
 /** Addresses without users and passwords, fit for a log. */
@@ -81,6 +103,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     }
   }
   const connection = nc;
+  guardCallbacks(connection, (error) => options.onError?.(error));
   const back: (() => void)[] = [];
   const lost: (() => void)[] = [];
   let connected = true;

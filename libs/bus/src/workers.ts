@@ -70,6 +70,8 @@ export function watchWorkers(bus: Bus, service: WorkerService): Workers {
     callback: (error, msg) => {
       if (error) return;
       const beat = msg.json<Beat>();
+      // Whatever else came this way would own partitions that nobody serves.
+      if (typeof beat.worker !== "string") return;
       if (beat.leaving) return remove(beat.worker);
       const known = lastHeard.has(beat.worker);
       lastHeard.set(beat.worker, performance.now());
