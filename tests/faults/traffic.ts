@@ -20,6 +20,8 @@ export interface TrafficOptions {
 
 export interface Traffic {
   rooms: readonly string[];
+  /** How many there are to be, at least: fewer than asked for where the store is slow. */
+  messages: number;
   readers: readonly Reader[];
   publishers: readonly Publisher[];
   /** Each publisher's messages, once all are acknowledged. Rejects when one is refused for good. */
@@ -62,6 +64,7 @@ export async function startTraffic(teardown: Teardown, stack: TestStack, options
   const sum = (of: (publisher: Publisher) => number) => publishers.reduce((all, publisher) => all + of(publisher), 0);
   return {
     rooms,
+    messages,
     readers,
     publishers,
     sent,
