@@ -20,11 +20,19 @@ export interface SmsDrillOptions {
 }
 
 const senders = 10;
-/** Each state is measured in so many windows; its p99 is the median of theirs, so that one hiccup of the machine is none of its. */
-const windows = 5;
+/** The states take turns so often, so that what drifts meanwhile meets all of them; a state's p99 is the median of its turns'. */
+const turns = 4;
 const acceptingAtOnce = 50;
 /** How long a provider's call takes in the campaign. */
 const callMs = 50;
+
+/** What taking in took: each request, and all together. */
+interface Accepted {
+  tookMs: number[];
+  perSecond: number;
+}
+
+const median = (values: readonly number[]) => quantile(values, 0.5);
 
 export async function runSmsDrill(
   teardown: Teardown,
@@ -55,12 +63,12 @@ export async function runSmsDrill(
   let sent = 0;
   let failed = 0;
   /** Sends on time, whatever comes back; answers how long each acknowledgement took. */
-  const sendFor = async (ms: number): Promise<number[]> => {
+  const sendFor = async (ms: number, perSecond = ratePerSecond): Promise<number[]> => {
     const tookMs: number[] = [];
     const replies: Promise<unknown>[] = [];
     const startedAt = performance.now();
-    for (let n = 0; n < (ms * ratePerSecond) / 1_000; n++) {
-      await sleep(Math.max(0, startedAt + (n * 1_000) / ratePerSecond - performance.now()));
+    for (let n = 0; n < (ms * perSecond) / 1_000; n++) {
+      await sleep(Math.max(0, startedAt + (n * 1_000) / perSecond - performance.now()));
       const atMs = performance.now();
       const client = clients[n % senders] as TestClient;
       const message = { room: `drill-${n % senders}`, clientMessageId: `${++sent}`, text: `message ${sent}` };
@@ -75,13 +83,6 @@ export async function runSmsDrill(
     return tookMs;
   };
 
-  /** One state: how long each acknowledgement took, by window. */
-  const measure = async (): Promise<number[][]> => {
-    const tookMs: number[][] = [];
-    for (let i = 0; i < windows; i++) tookMs.push(await sendFor(measureMs / windows));
-    return tookMs;
-  };
-
   const send = async (n: number, kind: "transactional" | "bulk"): Promise<string> => {
     const to = `+1202555${String(1_000 + (n % 9_000))}`;
     const response = await fetch(`${stack.internalUrl("notify", 1)}/v1/sms`, {
@@ -92,8 +93,7 @@ export async function runSmsDrill(
     if (response.status !== 202) throw new Error(`POST /v1/sms answered ${response.status}: ${await response.text()}`);
     return ((await response.json()) as { id: string }).id;
   };
-  /** Takes in so many; answers how long each took, and all together. */
-  const accept = async (count: number, kind: (n: number) => "transactional" | "bulk") => {
+  const accept = async (count: number, kind: (n: number) => "transactional" | "bulk"): Promise<Accepted> => {
     const tookMs: number[] = [];
     const startedAt = performance.now();
     let next = 0;
@@ -110,33 +110,49 @@ export async function runSmsDrill(
   };
 
   progress("warming up");
-  await sendFor(10_000);
-  progress("quiet, twice");
-  const quiet = [await measure(), await measure()] as const;
+  // Many, so that no state is measured while the processes still compile what they run.
+  await sendFor(10_000, 5 * ratePerSecond);
+  const states = { quiet: [], quietAgain: [], hanging: [], redisStopped: [] } as Record<
+    "quiet" | "quietAgain" | "hanging" | "redisStopped",
+    number[][]
+  >;
+  const measure = async (state: keyof typeof states) => void states[state].push(await sendFor(measureMs / turns));
+  const accepted: Accepted[] = [];
+  const without: Accepted[] = [];
+  const perSecond: number[] = [];
+  let waiting = 0;
+  for (let turn = 1; turn <= turns; turn++) {
+    const doing = (what: string) => progress(`turn ${turn} of ${turns}: ${what}`);
+    doing("quiet, twice");
+    await measure("quiet");
+    await measure("quietAgain");
 
-  provider.behave(() => "hang");
-  progress(`taking in ${sms} SMS while the provider hangs`);
-  const accepted = await accept(sms, (n) => (n % 2 ? "transactional" : "bulk"));
-  await waitFor("the provider to hang", () => provider.calls.length > 0);
-  progress("the provider hangs");
-  const hanging = await measure();
-  const waiting = sms - provider.calls.length;
+    const before = { calls: provider.calls.length, taken: provider.taken.length };
+    provider.behave(() => "hang");
+    doing(`taking in ${sms} SMS while the provider hangs`);
+    accepted.push(await accept(sms, (n) => (n % 2 ? "transactional" : "bulk")));
+    await waitFor("the provider to hang", () => provider.calls.length > before.calls);
+    doing("the provider hangs");
+    await measure("hanging");
+    waiting = sms - (provider.calls.length - before.calls);
 
-  progress("Redis is stopped");
-  stack.pause("redis", 1);
-  const redisStopped = await measure();
-  const without = await accept(500, () => "bulk");
-  stack.resume("redis", 1);
+    doing("Redis is stopped");
+    stack.pause("redis", 1);
+    await measure("redisStopped");
+    without.push(await accept(100, () => "bulk"));
+    stack.resume("redis", 1);
 
-  progress("the provider takes them");
-  provider.behave(() => "accept");
-  await waitFor("the first to be taken", () => provider.taken.length > 100, { timeoutMs: 60_000 });
-  const from = { taken: provider.taken.length, atMs: performance.now() };
-  // What had an attempt before, or waits for its next one, comes later: the bulk of them is what is measured.
-  const most = Math.floor(waiting * 0.9);
-  await waitFor("most to be taken", () => provider.taken.length >= most, { timeoutMs: 120_000, everyMs: 5 });
-  const perSecond = ((provider.taken.length - from.taken) * 1_000) / (performance.now() - from.atMs);
-  await waitFor("all to be taken", () => provider.taken.length >= waiting, { timeoutMs: 120_000 });
+    doing("the provider takes them");
+    provider.behave(() => "accept");
+    const taken = () => provider.taken.length - before.taken;
+    await waitFor("the first to be taken", () => taken() > 100, { timeoutMs: 60_000 });
+    const from = { taken: taken(), atMs: performance.now() };
+    // What had an attempt before, or waits for its next one, comes later: the bulk of them is what is measured.
+    const most = Math.floor(waiting * 0.9);
+    await waitFor("most to be taken", () => taken() >= most, { timeoutMs: 120_000, everyMs: 5 });
+    perSecond.push(((taken() - from.taken) * 1_000) / (performance.now() - from.atMs));
+    await waitFor("all to be taken", () => taken() >= waiting, { timeoutMs: 120_000 });
+  }
 
   progress(`a bulk campaign of ${sms}, and transactional SMS in between`);
   provider.behave(() => "accept", callMs);
@@ -152,33 +168,35 @@ export async function runSmsDrill(
     delays.push(performance.now() - atMs);
   }
 
-  const p99 = (state: readonly number[][]) =>
-    quantile(
-      state.map((tookMs) => quantile(tookMs, 0.99)),
-      0.5,
-    );
-  const noise = Math.max(p99(quiet[0]), p99(quiet[1])) / Math.min(p99(quiet[0]), p99(quiet[1]));
-  const base = (p99(quiet[0]) + p99(quiet[1])) / 2;
-  const ratios = { "provider hangs": p99(hanging) / base, "Redis stopped": p99(redisStopped) / base };
+  const p99 = (state: keyof typeof states) => median(states[state].map((tookMs) => quantile(tookMs, 0.99)));
+  const noise = Math.max(p99("quiet"), p99("quietAgain")) / Math.min(p99("quiet"), p99("quietAgain"));
+  const base = (p99("quiet") + p99("quietAgain")) / 2;
+  const ratios = { "provider hangs": p99("hanging") / base, "Redis stopped": p99("redisStopped") / base };
   const twice = provider.taken.length - new Set(provider.taken).size;
   return {
     title: `sms: ${ratePerSecond} messages/s of ${senders} senders while ${sms} SMS wait`,
     rows: [
-      ...quantileRows("send, quiet", quiet[0].flat()),
-      ...quantileRows("send, quiet again", quiet[1].flat()),
-      ...quantileRows("send, provider hangs", hanging.flat()),
-      ...quantileRows("send, Redis stopped", redisStopped.flat()),
+      ...quantileRows("send, quiet", states.quiet.flat()),
+      ...quantileRows("send, quiet again", states.quietAgain.flat()),
+      ...quantileRows("send, provider hangs", states.hanging.flat()),
+      ...quantileRows("send, Redis stopped", states.redisStopped.flat()),
       row("p99, one quiet run ÷ the other", noise),
       ...Object.entries(ratios).map(([what, ratio]) => row(`p99, ${what} ÷ quiet`, ratio)),
       row("SMS waiting while the provider hung", waiting),
-      row("taken in, SMS/s", accepted.perSecond),
-      ...quantileRows("taken in", accepted.tookMs),
-      ...quantileRows("taken in, Redis stopped", without.tookMs),
-      row("delivered, SMS/s of one worker", perSecond),
+      row("taken in, SMS/s", median(accepted.map(({ perSecond }) => perSecond))),
+      ...quantileRows(
+        "taken in",
+        accepted.flatMap(({ tookMs }) => tookMs),
+      ),
+      ...quantileRows(
+        "taken in, Redis stopped",
+        without.flatMap(({ tookMs }) => tookMs),
+      ),
+      row("delivered, SMS/s of one worker", median(perSecond)),
       ...quantileRows(`to the provider, behind ${sms} bulk SMS`, delays),
     ],
     notes: [
-      `a state's p99 in the ratios is the median of the p99 of its ${windows} windows; the rows above are of all its sends`,
+      `a state's p99 in the ratios is the median of the p99 of its ${turns} turns; the rows above are of all its sends`,
       `the provider takes ${callMs} ms for each SMS of the campaign, and hangs for 10 s before an attempt is given up`,
     ],
     failures: [
