@@ -37,8 +37,9 @@ export function mongoNotifications(connection: MongoConnection, records: Records
     markRead: (user, id, atMs) =>
       call(() => {
         const one = id === null ? {} : { _id: id };
+        const filter = { ...unreadOf(user), ...one };
         const read = { $set: { readAtMs: atMs }, $inc: { version: 1 } };
-        return records.updateAll(notifications.docs, { ...unreadOf(user), ...one }, read as object);
+        return records.updateAll(notifications.docs, filter, ({ readAtMs }) => readAtMs === null, read as object);
       }),
     ofKind: (user, kind, status, limit) => call(() => notifications.list({ user, kind, status }, { _id: -1 }, limit)),
     allOf: (user, { after, limit }) =>

@@ -23,6 +23,10 @@ interface Lock {
 /** A holder that was killed would keep its lock for ever. */
 const lockLifeMs = 3_000;
 
+/** Whether `doc` has these fields with these values: texts, numbers, booleans or null. */
+const isSubset = (fields: object, doc: object): boolean =>
+  Object.entries(fields).every(([field, value]) => (doc as Record<string, unknown>)[field] === value);
+
 /** How single documents are changed so that of several writers none undoes another. */
 export function recordsOf({ collection, capabilities }: MongoConnection) {
   const locks = collection<Lock>("locks");
@@ -55,28 +59,47 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
   const alone = <T>(of: { collectionName: string }, id: string, work: () => Promise<T>): Promise<T> =>
     capabilities.atomicUpdates ? work() : locked(`${of.collectionName}:${id}`, work);
 
-  /** One update of one document, by operators; answers the document as it is then, or null where none matched. */
-  const update = <Doc extends { _id: string }>(
+  /** One update of one document where it matches; answers the document as it is then, or null where it does not. */
+  const updateWhere = <Doc extends { _id: string }>(
     of: Collection<Doc>,
     _id: string,
     filter: Filter<Doc>,
+    /** What the filter says. */
+    matches: (doc: WithId<Doc>) => boolean,
     change: UpdateFilter<Doc>,
-  ): Promise<WithId<Doc> | null> =>
-    alone(of, _id, () => of.findOneAndUpdate({ ...filter, _id } as Filter<Doc>, change, { returnDocument: "after" }));
+  ): Promise<WithId<Doc> | null> => {
+    const updateOne = (where: Filter<Doc>) => of.findOneAndUpdate(where, change, { returnDocument: "after" });
+    if (capabilities.atomicUpdates) return updateOne({ ...filter, _id });
+    const byId = { _id } as Filter<Doc>;
+    // Such a server reads the whole collection where anything stands beside the `_id`; and nobody else changes it meanwhile.
+    return alone(of, _id, async () => {
+      const before = await of.findOne(byId);
+      return before !== null && matches(before) ? updateOne(byId) : null;
+    });
+  };
+
+  /** One update of one document, by operators, where its fields equal these. Answers as updateWhere. */
+  const update = <Doc extends { _id: string }>(
+    of: Collection<Doc>,
+    _id: string,
+    fields: Partial<Doc>,
+    change: UpdateFilter<Doc>,
+  ): Promise<WithId<Doc> | null> => updateWhere(of, _id, fields as Filter<Doc>, (doc) => isSubset(fields, doc), change);
 
   return {
     alone,
     update,
 
-    /** Updates each document that matches; answers how many. */
+    /** Updates each document that matches the filter, which `matches` says again; answers how many. */
     async updateAll<Doc extends { _id: string }>(
       of: Collection<Doc>,
       filter: Filter<Doc>,
+      matches: (doc: WithId<Doc>) => boolean,
       change: UpdateFilter<Doc>,
     ): Promise<number> {
       if (capabilities.atomicUpdates) return (await of.updateMany(filter, change)).modifiedCount;
       const found = await of.find(filter, { projection: { _id: 1 } }).toArray();
-      const changed = await Promise.all(found.map(({ _id }) => update(of, String(_id), filter, change)));
+      const changed = await Promise.all(found.map(({ _id }) => updateWhere(of, String(_id), filter, matches, change)));
       return changed.filter((doc) => doc !== null).length;
     },
 

@@ -49,7 +49,8 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
       call(async () => {
         const older = { lastSeenAtMs: { $lt: atMs } } as Filter<UserDoc>;
         const seen = { $set: { lastSeenAtMs: atMs }, $inc: { rev: 1 } } as UpdateFilter<UserDoc>;
-        await records.updateAll(users, { ...older, _id: { $in: ids } } as Filter<UserDoc>, seen);
+        const filter = { ...older, _id: { $in: ids } } as Filter<UserDoc>;
+        await records.updateAll(users, filter, ({ lastSeenAtMs }) => lastSeenAtMs < atMs, seen);
       }),
     removeStaleGuests: (beforeMs, limit) =>
       call(async () => {

@@ -13,7 +13,7 @@
 import { type EntryKind, entryKinds, type NewEntry, type RoomAppend, type StoredEntry } from "../room-log.ts";
 
 export const sectionHeaderBytes = 24;
-export const recordHeaderBytes = 40;
+const recordHeaderBytes = 40;
 export const sectionTypes = { append: 1, trim: 2, delete: 3 } as const;
 
 /** Bytes and the view by which numbers are read from them. */
