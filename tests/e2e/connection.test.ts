@@ -151,10 +151,13 @@ describe("a person whose network is bad", () => {
       rest.push(page);
     }
     assert.equal(sockets.made, 0, "the first tab's connection serves all four");
-    await say(rest[0]!, "from the second tab");
-    await say(first, "from the first");
-    await other.room("tabs").send("from Grace");
+    // One after another: of what several tabs say at once, any may be stored first.
     const all = ["from the second tab", "from the first", "from Grace"];
+    await say(rest[0]!, all[0]!);
+    await shows(first, all.slice(0, 1));
+    await say(first, all[1]!);
+    await shows(first, all.slice(0, 2));
+    await other.room("tabs").send(all[2]!);
     for (const page of [first, ...rest]) await shows(page, all);
     await first.close();
     await waitFor("another to take over", () => sockets.open === 1, { timeoutMs: 20_000 });

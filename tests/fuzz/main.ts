@@ -7,7 +7,10 @@ import { judgeMemory } from "./judge-memory.ts";
 import { fuzzBus, fuzzFrames, fuzzSettings } from "./run-fuzz.ts";
 
 const [frames = 1_000_000, seed = Math.floor(Date.now() / 1_000)] = process.argv.slice(2).map(Number);
-if (!(frames > 0) || !Number.isSafeInteger(seed)) throw new Error("npm run fuzz -- <frames> [seed]");
+if (!(frames > 0) || !Number.isSafeInteger(seed)) {
+  console.error("npm run fuzz -- [frames] [seed]: both whole numbers; 1000000 frames and a new seed unless given");
+  process.exit(2);
+}
 const stateDir = mkdtempSync(join(tmpdir(), "parley-fuzz-"));
 console.log(`seed ${seed}`);
 const stack = await startStack({

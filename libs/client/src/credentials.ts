@@ -18,7 +18,7 @@ const maxTimerMs = 2 ** 31 - 1;
 const retryMs = 5_000;
 
 /** When a JSON Web Token ends, in milliseconds since 1970, and how long it lives; null where it does not say. */
-export function tokenLife(token: string): { endsAtMs: number; lifeMs: number } | null {
+function tokenLife(token: string): { endsAtMs: number; lifeMs: number } | null {
   try {
     const payload = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/");
     const { exp, iat } = JSON.parse(atob(payload)) as { exp?: number; iat?: number };
