@@ -175,7 +175,7 @@ export function readOptions(args: string[]): Options | "help" {
   const seconds = (name: OptionName, fallback: number, least: number): number =>
     1000 * number(name, fallback, least, 3600, false);
   const rates: Partial<Record<ScenarioName, number>> = { slow: 10, ways: 10, sms: 200, attack: 50 };
-  const lengths: Partial<Record<ScenarioName, number>> = { slow: 30, sms: 20, attack: 8, all: 3 };
+  const lengths: Partial<Record<ScenarioName, number>> = { slow: 30, sms: 20, attack: 20, all: 3 };
   const pinClient = number("pin-client", null, 0, 1023);
   const all = scenario === "all";
   if (isDrill(scenario) && (values.target !== undefined || values.pids !== undefined))
