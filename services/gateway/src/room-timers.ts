@@ -27,13 +27,15 @@ export function createRoomTimers({ publish, ask, onError }: RoomTimersOptions): 
   };
 
   const show = async (room: HubRoom, session: Session) => {
+    const heardUpTo = room.timerOrder;
     const answer = await ask(room.name, { kind: "peek", room: room.name });
     if (answer.kind !== "json") return;
     const now = JSON.parse(answer.json) as TimerNow | null;
     // Behind the room's time: the session has heard the later frame itself.
     if (!now || now.tag !== room.tag || room.key === null || now.order < room.timerOrder) return;
     if (now.order === room.timerOrder) {
-      if (room.listeners.has(session)) session.link.send(now.frame);
+      // What the room was told while the answer was under way the session has heard with it.
+      if (room.timerOrder === heardUpTo && room.listeners.has(session)) session.link.send(now.frame);
     } else heard(room, now.order, Buffer.from(now.frame));
   };
 

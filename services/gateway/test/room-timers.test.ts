@@ -81,6 +81,15 @@ test("one who joins is shown the present frame alone; a room of another key show
   assert.equal(heard.get(sessions[1] as Session)?.length, 1);
 });
 
+test("one who joins hears once what the room is told while the answer is under way", async () => {
+  const frame = { version: 2, seconds: 9 };
+  const { timers, room, sessions, heard } = world(() => frame);
+  timers.show(room, sessions[0] as Session);
+  timers.heard(room, orderOf(frame), Buffer.from(JSON.stringify(frame)));
+  await new Promise(setImmediate);
+  assert.deepEqual(heard.get(sessions[0] as Session), [frame]);
+});
+
 test("places grow with versions, and with the seconds gone within one; the end comes last", () => {
   const order = fc.tuple(fc.integer({ min: 1, max: 2 ** 30 }), fc.integer({ min: 0, max: 359_999 }));
   fc.assert(
