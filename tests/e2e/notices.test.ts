@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { makeToken } from "@parley/local";
 import type { Browser, Page } from "playwright-core";
 import { startTestStack, type TestStack } from "../support/start-stack.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { enterAs, openBrowser, openPage, say } from "./open-browser.ts";
 
 describe("notifications, SMS and the help centre in the page", () => {
@@ -89,5 +90,43 @@ describe("notifications, SMS and the help centre in the page", () => {
     await ada.getByRole("button", { name: "4 of 5" }).click();
     await ada.getByText("★★★★", { exact: false }).first().waitFor();
     assert.deepEqual(complaints, []);
+  });
+
+  test("an answer that comes after another tab was opened does not bring the first one's tickets back", async () => {
+    const page = await openPage(browser, "about:blank");
+    const held: (() => void)[] = [];
+    const asked: string[] = [];
+    await page.routeWebSocket(/./, (socket) => {
+      const server = socket.connectToServer();
+      let closing = "";
+      socket.onMessage((frame) => {
+        const { requestId, event, requestData } = JSON.parse(String(frame));
+        if (event === "CloseTicket") closing = requestId;
+        if (event === "Tickets") asked.push(requestData.status);
+        server.send(frame);
+      });
+      server.onMessage((frame) => {
+        const pass = () => socket.send(frame);
+        if (closing !== "" && JSON.parse(String(frame)).requestId === closing) held.push(pass);
+        else pass();
+      });
+    });
+    await page.goto(`${stack.httpUrl(1)}/#/help`);
+    await enterAs(page, "Cleo");
+    await page.getByLabel("What is it about?").fill("My account");
+    await page.getByLabel("What happened?").fill("It is shut");
+    await page.getByRole("button", { name: "Ask for help" }).click();
+    await page.getByText("It is shut").first().waitFor();
+    await page.getByRole("link", { name: "Help centre" }).click();
+    await page.getByRole("button", { name: "Close", exact: true }).click();
+    await waitFor("the held answer", () => held.length === 1);
+    await page.getByRole("tab", { name: "Closed" }).click();
+    await page.getByRole("button", { name: "4 of 5" }).waitFor();
+    asked.length = 0;
+    held[0]?.();
+    await waitFor("the tickets asked for again", () => asked.length > 0);
+    assert.deepEqual(new Set(asked), new Set(["closed"]));
+    await page.getByRole("button", { name: "4 of 5" }).click();
+    await page.getByText("★★★★", { exact: false }).first().waitFor();
   });
 });

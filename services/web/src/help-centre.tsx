@@ -42,11 +42,11 @@ export function HelpCentre() {
           ))}
         </div>
         <ul className="tickets">
-          {tickets.map((ticket) => (
+          {tickets?.map((ticket) => (
             <Ticket key={ticket.room} ticket={ticket} agent={agent} onChanged={refresh} />
           ))}
         </ul>
-        {tickets.length === 0 ? <p className="panel-empty">None.</p> : null}
+        {tickets?.length === 0 ? <p className="panel-empty">None.</p> : null}
       </div>
     </section>
   );
