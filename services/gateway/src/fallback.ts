@@ -1,6 +1,5 @@
 /** `/fallback`: the same frames by HTTP, where WebSocket can't pass. Any node answers for any session. */
 import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
-import { randomBytes } from "node:crypto";
 import type { Bus } from "@parley/bus";
 import { type Decoded, decodeClientEvent, decodeClientValue, limits } from "@parley/protocol";
 import type { FallbackKeys } from "./fallback-keys.ts";
@@ -16,7 +15,7 @@ import { corsHeaders, foreignOrigin, type Origins } from "./origins.ts";
 import { answerJson, createHttpOutlet, errorJson, type Headers, type Outlet } from "./outlet.ts";
 import { readBody } from "./read-body.ts";
 import type { RoomListeners } from "./room-listeners.ts";
-import type { SessionEvents } from "./session.ts";
+import { newSessionId, type SessionEvents } from "./session.ts";
 
 export interface FallbackOptions extends SessionEvents, Pick<FallbackSessionOptions, "eventsBurst" | "waitingBytes"> {
   app: TemplatedApp;
@@ -46,7 +45,7 @@ export function createFallback(options: FallbackOptions): Fallback {
   const sessions = new Map<string, FallbackSession>();
 
   const open = (): { session: string; key: string } => {
-    const id = `${node}.${randomBytes(12).toString("base64url")}`;
+    const id = `${node}.${newSessionId()}`;
     const session = createFallbackSession({
       opened: options.opened,
       closed: options.closed,

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Actor, StatusChoice } from "@parley/bus";
 import type { CloseReason, Decoded, PresenceScope } from "@parley/protocol";
 import type { Credential, Identity } from "./authenticate.ts";
@@ -63,6 +64,20 @@ export function identify(session: Session, { user, credential }: Identity): void
   session.user = user;
   session.credential = credential;
   session.senderJson = JSON.stringify({ id: user.id, name: user.name });
+}
+
+const idBytes = 12;
+let randomPool = Buffer.alloc(0);
+let poolAt = 0;
+
+/** Random bytes are drawn for many at a time: one by one they were the dearest part of a handshake. */
+export function newSessionId(): string {
+  if (poolAt >= randomPool.length) {
+    randomPool = randomBytes(256 * idBytes);
+    poolAt = 0;
+  }
+  poolAt += idBytes;
+  return randomPool.toString("base64url", poolAt - idBytes, poolAt);
 }
 
 /** A session as it is when its connection opens, or says its first word. */

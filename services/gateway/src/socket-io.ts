@@ -1,12 +1,11 @@
 /** `/socket.io/`: Socket.IO v4 clients, by WebSocket and HTTP long polling, on the port of everything else. */
 import type { TemplatedApp } from "uWebSockets.js";
-import { randomBytes } from "node:crypto";
 import { decodeClientValue, type Fields, isObject, limits } from "@parley/protocol";
 import { Server, type Socket } from "socket.io";
 import type { RefuseConnection } from "./handshakes.ts";
 import { corsHeaders, type Origins } from "./origins.ts";
 import type { RoomListeners } from "./room-listeners.ts";
-import { newSession, type Session, type SessionEvents } from "./session.ts";
+import { newSession, newSessionId, type Session, type SessionEvents } from "./session.ts";
 import { createSocketIoDoor } from "./socket-io-door.ts";
 import { type Answer, createSocketIoLink, type SocketIoLink, type SocketIoLinkOptions } from "./socket-io-link.ts";
 
@@ -60,7 +59,7 @@ export function createSocketIo(options: SocketIoOptions): { close(): void } {
       dropped: options.dropped,
       closed: () => end(),
     });
-    const session = newSession(randomBytes(12).toString("base64url"), link, options.eventsBurst);
+    const session = newSession(newSessionId(), link, options.eventsBurst);
     let ended = false;
     const end = () => {
       if (ended) return;

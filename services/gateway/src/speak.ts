@@ -1,6 +1,7 @@
 /** Who may say something passing in a room, type or emit: the worker that has the room decides, and its yes holds for a moment. */
 import { type ChatAnswer, type ChatRequest, partitionOf, type Requester, Unanswered } from "@parley/bus";
 import { Refusal, Unavailable } from "@parley/protocol";
+import { unansweredError } from "./replies.ts";
 import type { Session } from "./session.ts";
 
 /** So long a mute, or a room that was closed, may go unnoticed by what is stored nowhere. */
@@ -24,7 +25,7 @@ export function createMaySpeak(chat: Requester<ChatRequest, ChatAnswer>): MaySpe
     const known = yeses.get(session)?.get(room);
     if (known && known.user === user && known.untilMs > performance.now()) return done(null);
     chat.ask(partitionOf(room), { kind: "speak", user, room }, (answer) => {
-      if (answer instanceof Unanswered) return done(new Unavailable("No worker answered in time; send it again"));
+      if (answer instanceof Unanswered) return done(new Unavailable(unansweredError));
       if (answer.kind === "refused") return done(new Refusal(answer.code, answer.error));
       const own = yeses.get(session) ?? new Map<string, Yes>();
       if (own.size >= maxKept) own.clear();

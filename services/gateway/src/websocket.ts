@@ -1,7 +1,6 @@
 /** `/ws`: the handshake, the frames in and out, slow and silent clients. */
 
 import type { TemplatedApp, WebSocket, WebSocketBehavior } from "uWebSockets.js";
-import { randomBytes } from "node:crypto";
 import { decode as decodeMsgpack, encode as encodeMsgpack } from "@msgpack/msgpack";
 import {
   type CloseReason,
@@ -14,7 +13,7 @@ import {
 import { checkMsgpack } from "./check-msgpack.ts";
 import type { HubRoom } from "./hub.ts";
 import type { RoomListeners } from "./room-listeners.ts";
-import { type Link, newSession, type Session, type SessionEvents } from "./session.ts";
+import { type Link, newSession, newSessionId, type Session, type SessionEvents } from "./session.ts";
 
 interface Seat {
   /** `parley.v1.msgpack`: binary frames. */
@@ -219,20 +218,6 @@ export function createWebSocketDoor(options: WebSocketOptions): WebSocketDoor {
       for (const ws of silent) end(ws, "draining");
     },
   };
-}
-
-const idBytes = 12;
-let randomPool = Buffer.alloc(0);
-let poolAt = 0;
-
-/** Random bytes are drawn for many at a time: one by one they were the dearest part of a handshake. */
-function newSessionId(): string {
-  if (poolAt >= randomPool.length) {
-    randomPool = randomBytes(256 * idBytes);
-    poolAt = 0;
-  }
-  poolAt += idBytes;
-  return randomPool.toString("base64url", poolAt - idBytes, poolAt);
 }
 
 /** What a connection carries from its handshake on. */

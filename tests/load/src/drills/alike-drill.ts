@@ -5,7 +5,7 @@ import { startTestStack } from "../../../support/start-stack.ts";
 import type { Teardown } from "../../../support/teardown.ts";
 import { connectTestClient, type TestClient } from "../../../support/websocket-client.ts";
 import type { ScenarioReport } from "../report.ts";
-import { quantile, row } from "./drill-report.ts";
+import { median, row } from "./drill-report.ts";
 
 export interface AlikeDrillOptions {
   /** Of each event: asked about the hidden room and about the absent one. */
@@ -52,7 +52,6 @@ export function shareLonger(
   return { share: wins / (n * m), error: Math.sqrt((n + m + 1) / (12 * n * m)) };
 }
 
-const median = (values: readonly number[]): number => quantile(values, 0.5);
 /** How far two halves of what should be the same are apart: what chance does to a median here. */
 const noise = (values: readonly number[]): number =>
   Math.abs(median(values.filter((_, i) => i % 2 === 0)) - median(values.filter((_, i) => i % 2 === 1)));

@@ -10,7 +10,7 @@ import { checkPinning, pinProcess } from "../pinning.ts";
 import { type CpuByService, cpuBetween, readCpu } from "../processes.ts";
 import type { ScenarioReport } from "../report.ts";
 import type { AttackCounts, AttackOrder, BurnOrder } from "./attacker.ts";
-import { quantile, quantileRows, row } from "./drill-report.ts";
+import { median, quantile, quantileRows, row, typicalP99 } from "./drill-report.ts";
 import { startDrillStack } from "./drill-stack.ts";
 
 export interface AttackDrillOptions {
@@ -35,7 +35,7 @@ const clientCpu = 1;
  * longer than ten seconds.
  */
 const registerWithinMs = 15_000;
-/** A state's p99 is the median of those of windows of so many messages, so that one hiccup of the machine is none of its. */
+/** A state's p99 is the median of those of windows of so many messages. */
 const windowMessages = 250;
 
 /** What one state, quiet or attacked, showed. */
@@ -151,7 +151,7 @@ export async function runAttackDrill(
       `round ${round}: quiet, with ${share.toFixed(2)} of the members' CPU taken as by the attack, p99 ${p99(burnt.at(-1)!).toFixed(1)} ms`,
     );
   }
-  const ratio = typicalP99(attacked) / typicalP99(quiet);
+  const ratio = typicalP99(windowsOf(attacked)) / typicalP99(windowsOf(quiet));
   const gone = clients.filter(({ socket }) => socket.readyState !== socket.OPEN).length;
   const least = Math.min(...at.map(({ silentOpen }) => silentOpen));
   return {
@@ -169,11 +169,11 @@ export async function runAttackDrill(
         "under attack",
         attacked.flatMap(({ delaysMs }) => delaysMs),
       ),
-      row("median p99 of the windows, quiet, ms", typicalP99(quiet)),
-      row("median p99 of the windows, as much taken, ms", typicalP99(burnt)),
-      row("median p99 of the windows, under attack, ms", typicalP99(attacked)),
+      row("median p99 of the windows, quiet, ms", typicalP99(windowsOf(quiet))),
+      row("median p99 of the windows, as much taken, ms", typicalP99(windowsOf(burnt))),
+      row("median p99 of the windows, under attack, ms", typicalP99(windowsOf(attacked))),
       row("  ÷ quiet", ratio),
-      row("  ÷ quiet, as much taken", typicalP99(attacked) / typicalP99(burnt)),
+      row("  ÷ quiet, as much taken", typicalP99(windowsOf(attacked)) / typicalP99(windowsOf(burnt))),
       row("silent connections at a time, at least", least),
       row("dribbling at a time, at least", Math.min(...at.map(({ dribblingOpen }) => dribblingOpen))),
       row("connections of the flood a second", floodPerSecond),
@@ -197,18 +197,13 @@ export async function runAttackDrill(
 
 const p99 = ({ delaysMs }: Seen): number => quantile(delaysMs, 0.99);
 
-/** The median of the p99 of all windows of a state. */
-function typicalP99(all: readonly Seen[]): number {
-  const windows = all.flatMap(({ delaysMs }) =>
+/** What was seen of a state, in windows. */
+const windowsOf = (all: readonly Seen[]): number[][] =>
+  all.flatMap(({ delaysMs }) =>
     Array.from({ length: Math.ceil(delaysMs.length / windowMessages) }, (_, i) =>
       delaysMs.slice(i * windowMessages, (i + 1) * windowMessages),
     ),
   );
-  return quantile(
-    windows.map((window) => quantile(window, 0.99)),
-    0.5,
-  );
-}
 
 const loopDelays = (all: readonly Seen[]): string =>
   all.map(({ loopDelayMs: { p99, max } }) => `${p99.toFixed(0)} / ${max.toFixed(0)}`).join(", ");
@@ -218,12 +213,6 @@ function coresOf(all: readonly Seen[]): string {
   const services = Object.keys(all[0]?.cores ?? {});
   if (services.length === 0) return "not known";
   return services
-    .map(
-      (service) =>
-        `${service} ${quantile(
-          all.map(({ cores }) => cores?.[service] ?? Number.NaN),
-          0.5,
-        ).toFixed(2)}`,
-    )
+    .map((service) => `${service} ${median(all.map(({ cores }) => cores?.[service] ?? Number.NaN)).toFixed(2)}`)
     .join(", ");
 }

@@ -7,6 +7,12 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
 }
 
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** The median of the p99 of all turns of a state, so that one hiccup of the machine is none of the state's. */
+export const typicalP99 = (turns: readonly (readonly number[])[]): number =>
+  median(turns.map((turn) => quantile(turn, 0.99)));
+
 export const row = (name: string, ours: number): Row => ({
   name,
   ours: Number.isNaN(ours) ? null : ours,

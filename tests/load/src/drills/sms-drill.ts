@@ -6,7 +6,7 @@ import type { Teardown } from "../../../support/teardown.ts";
 import { waitFor } from "../../../support/wait-for.ts";
 import { connectTestClient, type TestClient } from "../../../support/websocket-client.ts";
 import type { ScenarioReport } from "../report.ts";
-import { quantile, quantileRows, row } from "./drill-report.ts";
+import { median, quantileRows, row, typicalP99 } from "./drill-report.ts";
 
 export interface SmsDrillOptions {
   /** SMS waiting while the provider hangs; a bulk campaign of as many follows. */
@@ -31,8 +31,6 @@ interface Accepted {
   tookMs: number[];
   perSecond: number;
 }
-
-const median = (values: readonly number[]) => quantile(values, 0.5);
 
 export async function runSmsDrill(
   teardown: Teardown,
@@ -168,7 +166,7 @@ export async function runSmsDrill(
     delays.push(performance.now() - atMs);
   }
 
-  const p99 = (state: keyof typeof states) => median(states[state].map((tookMs) => quantile(tookMs, 0.99)));
+  const p99 = (state: keyof typeof states) => typicalP99(states[state]);
   const noise = Math.max(p99("quiet"), p99("quietAgain")) / Math.min(p99("quiet"), p99("quietAgain"));
   const base = (p99("quiet") + p99("quietAgain")) / 2;
   const ratios = { "provider hangs": p99("hanging") / base, "Redis stopped": p99("redisStopped") / base };
