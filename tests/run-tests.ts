@@ -141,7 +141,7 @@ function bothStores(mongodbWas: string): string[] {
   const again = [...onMongodbToo.sideBySide, ...onMongodbToo.alone].map((start) => start.split("/").at(-1));
   return [
     `SQLite, for the store contract and every stack but those below: ${process.versions.sqlite}`,
-    `MongoDB, for the store contract, copy-store, faults/mongodb, and once more for ${again.join(", ")}: ${mongodbWas}`,
+    `MongoDB, for the store contract, its migration, copy-store, faults/mongodb, and once more for ${again.join(", ")}: ${mongodbWas}`,
   ];
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { connectMongo, type MongoConnection } from "../mongodb/connection.ts";
+import { recordsOf } from "../mongodb/records.ts";
 import { migrate } from "../mongodb/schema.ts";
 import { entriesOf, segmentOf, segmentRange } from "../mongodb/segment.ts";
 import { type Segments, segmentsOf } from "../mongodb/segments.ts";
@@ -70,7 +71,7 @@ export async function copyStore(options: CopyOptions): Promise<CopyResult> {
   const source = await openSqliteStore(options.from);
   const connection = await connectMongo(options.to, { timeoutMs: 30_000 });
   try {
-    await migrate(connection);
+    await migrate(connection, recordsOf(connection));
     const side = { source, file, connection, segments: segmentsOf(connection) };
     await claim(connection, options);
     const result = await copyAll(side, options.progress ?? (() => {}));

@@ -4,9 +4,9 @@ import { StoreUnavailable } from "../store.ts";
 /** The server's error codes that the adapter acts on. */
 export const codes = {
   duplicateKey: 11_000,
+  indexNotFound: 27,
   namespaceExists: 48,
   notImplemented: 238,
-  indexOptionsConflict: 85,
 } as const;
 
 /** Errors of ours, which no repetition makes good: bad values, too large, not valid, not allowed. */

@@ -20,14 +20,14 @@ const sweepEveryMs = 60_000;
 /** The MongoDB adapter of Store. Rejects with StoreUnavailable when the server can't be reached. */
 export async function openMongoStore(url: string, options: MongoOptions = {}): Promise<Store> {
   const connection = await connectMongo(url, options);
+  const records = recordsOf(connection);
   try {
-    await migrate(connection);
+    await migrate(connection, records);
   } catch (error) {
     await connection.close();
     throw error;
   }
   const segments = segmentsOf(connection);
-  const records = recordsOf(connection);
   const rooms = mongoRooms(connection, records);
   const roomExists = async (key: number): Promise<boolean> => (await rooms.nameOf(key)) !== null;
   const log = mongoLog({ connection, segments, records, roomExists });

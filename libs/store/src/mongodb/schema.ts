@@ -1,9 +1,10 @@
 import type { Db, Document, IndexDescription, MongoServerError } from "mongodb";
 import { isDuplicate, type MongoConnection } from "./connection.ts";
 import { codes } from "./errors.ts";
+import type { Records } from "./records.ts";
 
 /** Grows with each change of what is below; a store that a newer Parley made is refused. */
-const version = 1;
+const version = 2;
 
 interface CollectionSchema {
   /** BSON types of the fields that each document has. */
@@ -78,14 +79,11 @@ const collections: Record<string, CollectionSchema> = {
   },
   tickets: {
     required: {
-      ...{ _id: "string", asker: "string", subject: "string", status: "string", openedAtMs: number },
-      ...{ changedAtMs: number, version: number },
+      ...{ _id: "string", asker: "string", clientKey: "string", subject: "string", status: "string" },
+      ...{ openedAtMs: number, changedAtMs: number, version: number },
     },
     indexes: [
-      {
-        ...{ name: "clientKey", key: { asker: 1, clientKey: 1 }, unique: true },
-        partialFilterExpression: { clientKey: { $type: "string" } },
-      },
+      { name: "askersKey", key: { asker: 1, clientKey: 1 }, unique: true },
       { name: "status", key: { status: 1, _id: 1 } },
       { name: "asker", key: { asker: 1, status: 1, _id: 1 } },
       { name: "changed", key: { changedAtMs: 1, _id: 1 } },
@@ -170,8 +168,26 @@ async function makeIndex(db: Db, name: string, index: IndexDescription): Promise
   }
 }
 
+/** Tickets that a Parley of schema 1 opened may have no key: each gets the one it would get now. */
+async function giveTicketsKeys({ collection }: MongoConnection, records: Records): Promise<void> {
+  const tickets = collection<{ _id: string; clientKey?: string }>("tickets");
+  const without = tickets.find({ clientKey: { $exists: false } }, { projection: { _id: 1 } });
+  // Once more by another worker is the same: nothing else gives such a ticket a key.
+  for await (const { _id } of without) await records.update(tickets, _id, {}, { $set: { clientKey: `room:${_id}` } });
+}
+
+/** Schema 1 had this index over a part of the tickets, under a name of its own so that the present one is made beside it. */
+async function dropPartialKeys({ db }: MongoConnection): Promise<void> {
+  try {
+    await db.collection("tickets").dropIndex("clientKey");
+  } catch (error) {
+    if (!isCode(error, codes.indexNotFound)) throw error;
+  }
+}
+
 /** Brings the database to this version's schema. Each step may be taken twice, or by several workers at once. */
-export async function migrate({ db, collection, capabilities }: MongoConnection): Promise<void> {
+export async function migrate(connection: MongoConnection, records: Records): Promise<void> {
+  const { db, collection, capabilities } = connection;
   const meta = collection<{ _id: string; version?: number; n?: number }>("meta");
   const there = (await meta.findOne({ _id: "schema" }))?.version ?? 0;
   if (there > version) {
@@ -180,12 +196,12 @@ export async function migrate({ db, collection, capabilities }: MongoConnection)
     );
   }
   if (there === version) return;
-  for (const [name, schema] of Object.entries(collections)) {
-    // A log spread over many collections lives by their `_id` alone, and each is made by its first segment.
-    if (name === "log" && capabilities.logCollections > 1) continue;
-    await makeCollection(db, name, schema);
-    for (const index of schema.indexes) await makeIndex(db, name, index);
-  }
+  // A log spread over many collections lives by their `_id` alone, and each is made by its first segment.
+  const made = Object.entries(collections).filter(([name]) => name !== "log" || capabilities.logCollections === 1);
+  for (const [name, schema] of made) await makeCollection(db, name, schema);
+  if (there === 1) await giveTicketsKeys(connection, records);
+  for (const [name, { indexes }] of made) for (const index of indexes) await makeIndex(db, name, index);
+  if (there === 1) await dropPartialKeys(connection);
   try {
     await meta.updateOne({ _id: "schema" }, { $max: { version } }, { upsert: true });
   } catch (error) {

@@ -1,32 +1,22 @@
 import type { TicketRecord, TicketStore } from "../tickets.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
-import { afterLast, text, versioned } from "./versioned.ts";
+import { afterLast, versioned } from "./versioned.ts";
 
 export function mongoTickets(connection: MongoConnection, records: Records): TicketStore {
-  const { call, capabilities } = connection;
+  const { call } = connection;
   const tickets = versioned<TicketRecord, "room">(connection, records, "tickets", "room");
-
-  async function create(ticket: TicketRecord): Promise<{ ticket: TicketRecord; created: boolean }> {
-    const { room, asker, clientKey } = ticket;
-    const { row, created } = await tickets.create(ticket, { $or: [{ _id: room }, { asker, clientKey }] });
-    // The room is the id: what is there is another's, unless it is the same in all.
-    return { ticket: row, created: created && row === ticket };
-  }
 
   return {
     create: (ticket) =>
-      call(() => {
-        const { asker, clientKey } = ticket;
-        if (clientKey === null || capabilities.atomicUpdates) return create(ticket);
-        // Such a server has no index over a part of the documents either: a lock stands in for it.
-        return records.alone(tickets.docs, JSON.stringify([asker, clientKey]), async () => {
-          const there = await tickets.findOne({ asker, clientKey });
-          return there === null ? create(ticket) : { ticket: there, created: false };
-        });
+      call(async () => {
+        const { room, asker, clientKey } = ticket;
+        const { row } = await tickets.create(ticket, { $or: [{ _id: room }, { asker, clientKey }] });
+        // The room is the id: what is there is another's, unless it is this very ticket.
+        return { ticket: row, created: row === ticket };
       }),
     find: (room) => call(() => tickets.find(room)),
-    findByKey: (asker, clientKey) => call(() => tickets.findOne({ asker, clientKey: text(clientKey) })),
+    findByKey: (asker, clientKey) => call(() => tickets.findOne({ asker, clientKey })),
     change: (room, version, changes) => call(() => tickets.change(room, version, changes)),
     list: ({ status, asker, before, limit }) =>
       call(() => {
