@@ -28,20 +28,20 @@ function createNotifications(client: Parley): Notifications {
   let snapshot = initial;
   let next: string | null = null;
   let begun = false;
+  /** How often news came: an answer asked for before some may not know of them, and is asked for again. */
+  let told = 0;
   const listeners = new Set<() => void>();
   const set = (changes: Partial<NotificationsSnapshot>) => {
     snapshot = { ...snapshot, ...changes };
     for (const listener of [...listeners]) listener();
   };
-  const page = (list: NotificationView[], answer: NotificationsData) => {
-    next = answer.next;
-    const there = new Set(list.map(({ id }) => id));
-    const added = answer.notifications.filter(({ id }) => !there.has(id));
-    set({ list: [...list, ...added], unread: answer.unread, more: next !== null, loaded: true });
-  };
   const refresh = async () => {
     try {
-      page([], await client.call<NotificationsData>("Notifications"));
+      const before = told;
+      const { notifications: list, unread, next: older } = await client.call<NotificationsData>("Notifications");
+      if (told !== before) return void refresh();
+      next = older;
+      set({ list, unread, more: next !== null, loaded: true });
     } catch {
       // Asked again at the next connection.
     }
@@ -56,6 +56,7 @@ function createNotifications(client: Parley): Notifications {
     begun = true;
     client.on("event", ({ event, data }) => {
       if (event !== "notification") return;
+      told++;
       const news = data as { notification?: NotificationView; read?: string; unread: number };
       if (news.read !== undefined) markRead(news.read, news.unread);
       const { notification } = news;
@@ -84,7 +85,17 @@ function createNotifications(client: Parley): Notifications {
       markRead(id, unread);
     },
     async loadMore() {
-      if (next !== null) page([...snapshot.list], await client.call<NotificationsData>("Notifications", { next }));
+      const asked = next;
+      if (asked === null) return;
+      const older = await client.call<NotificationsData>("Notifications", { next: asked });
+      // Another call, or a new connection's first page, was quicker.
+      if (next !== asked) return;
+      next = older.next;
+      const there = new Set(snapshot.list.map(({ id }) => id));
+      set({
+        list: [...snapshot.list, ...older.notifications.filter(({ id }) => !there.has(id))],
+        more: next !== null,
+      });
     },
   };
 }
