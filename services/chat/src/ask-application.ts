@@ -5,6 +5,7 @@
 import { Refusal } from "@parley/protocol";
 import { signedPost } from "@parley/service-kit";
 import { forbidden } from "./room-states.ts";
+import { shared } from "./shared.ts";
 
 export interface AskApplicationOptions {
   /** Gets `{action, user, room}`; answers 200 with `{allow: true}` or `{allow: false}`. */
@@ -40,24 +41,28 @@ export function createAskApplication(options: AskApplicationOptions): AskApplica
   const kept = new Map<string, Kept>();
   const underWay = new Map<string, Promise<boolean>>();
 
-  const ask = async (key: string, body: Question): Promise<boolean> => {
+  const post = async (body: Question): Promise<boolean> => {
     const { status, text } = await signedPost({ url, secret, body, signal: AbortSignal.timeout(timeoutMs) });
     if (status !== 200) throw new Error(`the application answered with status ${status}`);
     const { allow } = JSON.parse(text) as { allow?: unknown };
     if (typeof allow !== "boolean") throw new Error("the application's answer has no allow: true or false");
-    if (kept.size >= maxKept) kept.clear();
-    kept.set(key, { allowed: allow, untilMs: now() + keepMs });
     return allow;
   };
 
-  const settle = async (answer: Promise<boolean>) => {
-    let allowed: boolean;
+  const ask = async (key: string, body: Question): Promise<boolean> => {
     try {
-      allowed = await answer;
-    } catch {
+      const allow = await post(body);
+      if (kept.size >= maxKept) kept.clear();
+      kept.set(key, { allowed: allow, untilMs: now() + keepMs });
+      return allow;
+    } catch (error) {
+      onError(error);
       throw unanswered();
     }
-    if (!allowed) throw forbidden();
+  };
+
+  const settle = async (answer: Promise<boolean>) => {
+    if (!(await answer)) throw forbidden();
   };
 
   return (action, user, room) => {
@@ -65,13 +70,6 @@ export function createAskApplication(options: AskApplicationOptions): AskApplica
     const key = JSON.stringify(question);
     const known = kept.get(key);
     if (known && known.untilMs > now()) return known.allowed ? null : Promise.reject(forbidden());
-    // Those who want to know the same share one question, so their order stays.
-    let answer = underWay.get(key);
-    if (!answer) {
-      answer = ask(key, question).finally(() => underWay.delete(key));
-      answer.catch(onError);
-      underWay.set(key, answer);
-    }
-    return settle(answer);
+    return settle(shared(underWay, key, () => ask(key, question)));
   };
 }

@@ -4,6 +4,7 @@ import { epochTag, hasRightIn, isHelpRoom, type Right, subjects } from "@parley/
 import { Refusal } from "@parley/protocol";
 import type { MemberRecord, Role, RoomRecord, Store, Visibility } from "@parley/store";
 import { createLane, type Lane } from "./append.ts";
+import { shared } from "./shared.ts";
 
 export interface RoomState extends Lane {
   readonly name: string;
@@ -38,19 +39,6 @@ export function need(rights: string, right: Right, room: string): void {
 
 const maxWarm = 20_000;
 const maxMembership = 10_000;
-
-/**
- * All who ask for the same while it is under way get the one answer, in the order in which they asked: each with a read of
- * its own, a later message could overtake an earlier one [R4].
- */
-function shared<T>(underWay: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
-  let answer = underWay.get(key);
-  if (answer === undefined) {
-    answer = ask().finally(() => underWay.delete(key));
-    underWay.set(key, answer);
-  }
-  return answer;
-}
 
 export interface RoomStates {
   /** The room if it is warm: without a turn of the event loop. */

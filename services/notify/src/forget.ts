@@ -1,6 +1,7 @@
 /** Forgets a person's notifications, preferences and SMS when the chat service says so. */
 import { type Bus, type ForgetRequest, subjects } from "@parley/bus";
 import type { Store } from "@parley/store";
+import { answerRequests } from "./answer-requests.ts";
 
 /** All numbers of a person, each once: those that others know of, and the one in the preferences. */
 export async function phonesOf(
@@ -22,19 +23,7 @@ export function serveForget(options: {
     const all = await phonesOf(notices, { user, phones });
     await notices.notifications.forget(user);
     for (const phone of all) await notices.sms.forget(phone);
+    return { ok: true };
   };
-  const subscription = bus.nc.subscribe(subjects.forget(), {
-    queue: "notify",
-    callback: (error, msg) => {
-      if (error) return;
-      forget(msg.json<ForgetRequest>()).then(
-        () => msg.respond('{"ok":true}'),
-        (cause) => {
-          onError(cause);
-          msg.respond('{"ok":false}');
-        },
-      );
-    },
-  });
-  return { close: () => subscription.unsubscribe() };
+  return answerRequests({ bus, subject: subjects.forget(), answer: forget, failed: { ok: false }, onError });
 }

@@ -1,6 +1,7 @@
 /** What is kept of a person here, told a page at a time to the service that hands all of it out. */
 import { type Bus, type KeptPage, type KeptRequest, subjects } from "@parley/bus";
 import type { NotificationRecord, SmsRecord, Store } from "@parley/store";
+import { answerRequests } from "./answer-requests.ts";
 import { phonesOf } from "./forget.ts";
 
 type Notices = Pick<Store, "notifications" | "sms">;
@@ -49,18 +50,7 @@ async function keptOf({ notifications, sms }: Notices, request: KeptRequest): Pr
 export function serveKept(options: { bus: Bus; notices: Notices; onError: (error: unknown) => void }): {
   close(): void;
 } {
-  const subscription = options.bus.nc.subscribe(subjects.kept(), {
-    queue: "notify",
-    callback: (error, msg) => {
-      if (error) return;
-      keptOf(options.notices, msg.json<KeptRequest>()).then(
-        (page) => msg.respond(JSON.stringify(page)),
-        (cause) => {
-          options.onError(cause);
-          msg.respond("{}");
-        },
-      );
-    },
-  });
-  return { close: () => subscription.unsubscribe() };
+  const { bus, notices, onError } = options;
+  const answer = (request: KeptRequest) => keptOf(notices, request);
+  return answerRequests({ bus, subject: subjects.kept(), answer, failed: {}, onError });
 }
