@@ -36,7 +36,8 @@ export function createMyRooms(connection: Connection) {
         );
         for (const summary of page.rooms) {
           const known = heardSince.has(summary.room) ? rooms.get(summary.room) : undefined;
-          fresh.set(summary.room, known && known.head > summary.head ? known : summary);
+          const newer = known && (known.head > summary.head || known.lastRead > summary.lastRead);
+          fresh.set(summary.room, newer ? known : summary);
         }
         next = page.next;
       } while (next !== null);
@@ -62,6 +63,7 @@ export function createMyRooms(connection: Connection) {
 
   /** The server's word on the read mark. */
   function read(room: string, seq: number, unread: number) {
+    heardSince.add(room);
     change(room, { lastRead: Math.max(seq, rooms.get(room)?.lastRead ?? 0), unread });
   }
 

@@ -312,6 +312,23 @@ test("what somebody else wrote on this device is neither sent nor shown, and sta
   assert.deepEqual([...items.keys()], ["theirs"]);
 });
 
+test("[R7] what was read while the list of rooms was asked for does not become unread again", async (t) => {
+  const { server, client } = await start(t, { open: false });
+  let answered = 0;
+  server.setScript(({ event }) => {
+    if (event !== "Rooms") return undefined;
+    // The second answer is from before the mark that comes ahead of it.
+    if (answered++ > 0) server.tellAll({ event: "read", room: "r", data: { user: "me", seq: 3, unread: 0 } });
+    return { rooms: [{ room: "r", head: 3, lastRead: 0, unread: 3, last: null }], next: null };
+  });
+  client.open();
+  await until("the list", () => client.rooms.get("r")?.unread === 3);
+  server.cut(1006);
+  await until("the second list", () => answered === 2);
+  await client.call("Heartbeat");
+  assert.deepEqual(client.rooms.get("r"), { room: "r", head: 3, lastRead: 3, unread: 0, last: null });
+});
+
 test("a refusal for good rejects, shows as failed, and can be retried or discarded", async (t) => {
   const { server, client } = await start(t);
   const room = client.room("r");
