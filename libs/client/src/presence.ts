@@ -35,6 +35,9 @@ export function createPresence(connection: Connection) {
   let frozen = false;
   let choice: { status: Status; text?: string } | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking = 0;
+  /** Who was told of while a page was asked for: the page may be from before that. */
+  const toldSince = new Map<string, PresentUser>();
 
   const store = createStore<PresenceSnapshot>(() => {
     const all = [...users.values()];
@@ -51,8 +54,9 @@ export function createPresence(connection: Connection) {
       for (const user of users.values()) {
         if (fresh.has(user.id)) continue;
         // Beyond the page nobody can tell.
-        if (page.next === null) fresh.set(user.id, { ...user, status: "offline", devices: 0 });
-        else if (user.status === "offline") fresh.set(user.id, user);
+        if (page.next === null && !toldSince.has(user.id))
+          fresh.set(user.id, { ...user, status: "offline", devices: 0 });
+        else if (user.status === "offline" || toldSince.has(user.id)) fresh.set(user.id, user);
       }
       users = fresh;
       ({ total, next } = page);
@@ -69,6 +73,7 @@ export function createPresence(connection: Connection) {
   }
 
   function apply({ online = [], update = [], offline = [], frozen: stands }: PresenceData) {
+    for (const user of [...online, ...update, ...offline]) if (asking > 0) toldSince.set(user.id, user);
     for (const user of [...online, ...update]) {
       if ((users.get(user.id)?.status ?? "offline") === "offline") total++;
       users.set(user.id, user);
@@ -85,13 +90,22 @@ export function createPresence(connection: Connection) {
     store.changed();
   }
 
+  async function ask(fields: { next?: string } = {}): Promise<ActiveUsersData> {
+    if (asking++ === 0) toldSince.clear();
+    try {
+      const page = await connection.call<ActiveUsersData>("ActiveUsers", { ...fields, limit: perPage });
+      return { ...page, users: page.users.map((user) => toldSince.get(user.id) ?? user) };
+    } finally {
+      asking--;
+    }
+  }
+
   function askAgain() {
     clearTimeout(timer);
     timer = setTimeout(
       () => {
         // Failing, the next registration brings it.
-        connection
-          .call<ActiveUsersData>("ActiveUsers", { limit: perPage })
+        ask()
           .then(begin)
           .catch(() => {});
       },
@@ -101,6 +115,7 @@ export function createPresence(connection: Connection) {
 
   connection.on("online", (data) => {
     clearTimeout(timer);
+    toldSince.clear();
     if (data.activeUsers) begin(data.activeUsers);
     // A tab that came to a connection begun earlier.
     else askAgain();
@@ -120,7 +135,7 @@ export function createPresence(connection: Connection) {
     },
     async more() {
       if (next === null) return;
-      const page = await connection.call<ActiveUsersData>("ActiveUsers", { next, limit: perPage });
+      const page = await ask({ next });
       for (const user of page.users) users.set(user.id, user);
       ({ total, next } = page);
       store.changed();

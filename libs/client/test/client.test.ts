@@ -329,6 +329,31 @@ test("[R7] what was read while the list of rooms was asked for does not become u
   assert.deepEqual(client.rooms.get("r"), { room: "r", head: 3, lastRead: 3, unread: 0, last: null });
 });
 
+test("[P3] who comes or goes while a page of people is asked for is shown as told, not as the page has it", async (t) => {
+  const { server, client } = await start(t, { open: false });
+  const person = (id: string, status: "online" | "offline") => ({ id, name: id, status, devices: 1, lastSeenAt: null });
+  server.setScript(({ event, requestData }) => {
+    if (event === "Register")
+      return {
+        user: { id: "me", name: "Me" },
+        rooms: {},
+        activeUsers: { users: [person("me", "online")], total: 3, next: "2" },
+      };
+    if (event !== "ActiveUsers") return undefined;
+    assert.equal(requestData.next, "2");
+    server.tellAll({
+      event: "presence",
+      data: { online: [person("came", "online")], offline: [person("went", "offline")] },
+    });
+    return { users: [person("went", "online"), person("stays", "online")], total: 3, next: null };
+  });
+  client.open();
+  await until("the first page", () => client.presence.snapshot().hasMore);
+  await client.presence.more();
+  const seen = client.presence.snapshot().users.map(({ id, status }) => `${id} ${status}`);
+  assert.deepEqual(seen, ["came online", "me online", "stays online", "went offline"]);
+});
+
 test("a refusal for good rejects, shows as failed, and can be retried or discarded", async (t) => {
   const { server, client } = await start(t);
   const room = client.room("r");
