@@ -18,8 +18,8 @@ export async function openBrowser(teardown: Teardown): Promise<Browser> {
 /** A page of its own person: nothing is shared with other pages. */
 export async function openPage(browser: Browser, address: string, options?: BrowserContextOptions): Promise<Page> {
   const context = await browser.newContext(options);
-  // Nothing here takes longer, and a failure should be seen before a suite's time is over.
-  context.setDefaultTimeout(15_000);
+  // Who lost a gateway is back within as much [R6]; and a failure should be seen before a suite's time is over.
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   await page.goto(address);
   return page;
@@ -41,7 +41,7 @@ export async function say(page: Page, text: string): Promise<void> {
 export const messagesOn = (page: Page): Promise<string[]> => page.locator("article .text").allTextContents();
 
 /** Waits until the page shows these messages and no others. */
-export async function shows(page: Page, texts: readonly string[], timeoutMs = 10_000): Promise<void> {
+export async function shows(page: Page, texts: readonly string[], timeoutMs = 30_000): Promise<void> {
   let seen: string[] = [];
   const areShown = async () => {
     seen = await messagesOn(page);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function waitFor<Value>(
   what: string | (() => string),
   condition: () => Value | Promise<Value>,
-  { timeoutMs = 10_000, everyMs = 20 } = {},
+  { timeoutMs = 20_000, everyMs = 20 } = {},
 ): Promise<NonNullable<Exclude<Value, false>>> {
   const endsAt = Date.now() + timeoutMs;
   let lastError: unknown;
