@@ -31,10 +31,14 @@ test("[T1] the timer in the page, one person on each gateway", { timeout: 120_00
 
   assert.equal(await timeOn(ada), "00:25:00");
   await press(ada, "Start");
-  for (const second of ["00:24:58", "00:24:57", "00:24:56"]) await bothShow(second, (time) => time === second);
+  for (let i = 0, last = "00:25:00"; i < 3; i++) {
+    const before = last;
+    last = await bothShow(`less than ${before}`, (time) => time < before);
+    assert.match(last, /^00:24:\d\d$/);
+  }
   await grace.reload();
   await openTimer(grace);
-  await bothShow("the time after a reload", (time) => /^00:24:5\d$/.test(time));
+  await bothShow("the time after a reload", (time) => /^00:24:\d\d$/.test(time));
 
   await press(grace, "Start");
   await grace.getByRole("alert").getByText("Timer already started").waitFor();
@@ -54,7 +58,7 @@ test("[T1] the timer in the page, one person on each gateway", { timeout: 120_00
   await grace.getByLabel("Cycle of focus and breaks").click();
   await ada.getByText("Focus · 1 of 4").waitFor();
   await press(grace, "Start");
-  for (const page of [ada, grace]) await page.getByText("Focus is over").waitFor();
+  await Promise.all([ada, grace].map((page) => page.getByText("Focus is over").waitFor()));
   await ada.getByText("Short break · 1 of 4").waitFor();
   await bothShow("the break", (time) => /^00:0[45]:\d\d$/.test(time));
   await press(ada, "Reset");
