@@ -17,7 +17,7 @@ export async function arrive(deps: Deps, arrival: Arrival): Promise<ChatAnswer> 
   const { id, guest } = user;
   const { users, rooms } = deps.store;
   if (fresh) {
-    await users.put({ ...newUser(user, now), info: infoJson });
+    await users.create({ ...newUser(user, now), info: infoJson });
     return { kind: "json", json: '{"memberships":[]}' };
   }
   const [known] = await users.find([id]);

@@ -23,6 +23,8 @@ const tokensEveryMs = 500;
 const tellSeenEveryMs = 5_000;
 const seeAllEveryMs = 60 * 60 * 1000;
 const seenPerRequest = 1_000;
+/** Who ends so soon after registering, which the store noted, is not told of again: many come and go in no time. */
+const notedMs = 5_000;
 
 export function createLiveSessions(ask: (partition: number, request: ChatAsk) => Promise<ChatAnswer>): LiveSessions {
   const all = new Set<Session>();
@@ -89,7 +91,7 @@ export function createLiveSessions(ask: (partition: number, request: ChatAsk) =>
       all.delete(session);
       unregistered.delete(session);
       withEnd.delete(session);
-      see(session);
+      if (performance.now() - session.openedAtMs > notedMs) see(session);
       if (all.size === 0) onNone?.();
     },
     identified(session) {

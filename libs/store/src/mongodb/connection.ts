@@ -28,6 +28,8 @@ export interface Capabilities {
   uniqueElements: boolean;
   /** An update reads and writes in one step. Else it takes a document as a lock. */
   atomicUpdates: boolean;
+  /** A query by several ids finds each by its key. Else it reads the whole collection: a few are asked for one by one. */
+  seeksIds: boolean;
   /** Into how many collections the log is spread: 1, unless each query reads the whole of its collection. */
   logCollections: number;
   /** How many inserts into the log may be under way; what comes meanwhile shares the next one. */
@@ -105,6 +107,7 @@ export async function connectMongo(url: string, options: MongoOptions): Promise<
       capabilities: {
         uniqueElements: seeks,
         atomicUpdates: seeks,
+        seeksIds: seeks,
         logCollections: seeks ? 1 : 64,
         insertsAtOnce: seeks ? Math.max(1, Math.floor(poolSize / 2)) : 2,
       },

@@ -3,6 +3,7 @@ import type { Filter, WithId } from "mongodb";
 import type { LogHead } from "../room-log.ts";
 import { changedMember, type MemberRecord, type RoomStore } from "../rooms.ts";
 import type { MongoConnection } from "./connection.ts";
+import { findByIds } from "./find-by-ids.ts";
 import type { Records } from "./records.ts";
 import type { MongoRooms } from "./rooms.ts";
 import type { Segments } from "./segments.ts";
@@ -30,7 +31,7 @@ interface MembersDeps {
 
 /** What RoomStore says of members. */
 export function mongoMembers({ connection, records, rooms, segments }: MembersDeps) {
-  const { call, collection } = connection;
+  const { call, capabilities, collection } = connection;
   const members = collection<MemberDoc>("members");
 
   const page = async (filter: Filter<MemberDoc>, sort: Record<string, 1>, limit = 0): Promise<WithId<MemberDoc>[]> =>
@@ -87,10 +88,7 @@ export function mongoMembers({ connection, records, rooms, segments }: MembersDe
 
   async function unread(items: { key: number; user: string }[]): Promise<number[]> {
     const ids = items.map(({ key, user }) => memberId(key, user));
-    const found =
-      ids.length === 1
-        ? await members.find({ _id: ids[0]! }).toArray()
-        : await members.find({ _id: { $in: ids } }).toArray();
+    const found = await findByIds(capabilities, members, ids);
     const byId = new Map(found.map((doc) => [doc._id, doc]));
     const heads = new Map<number, Promise<LogHead>>();
     return Promise.all(

@@ -86,9 +86,24 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
     change: UpdateFilter<Doc>,
   ): Promise<WithId<Doc> | null> => updateWhere(of, _id, fields as Filter<Doc>, (doc) => isSubset(fields, doc), change);
 
+  /** Updates those of these documents that match the filter, which `matches` says again; answers how many. */
+  const updateEach = async <Doc extends { _id: string }>(
+    of: Collection<Doc>,
+    ids: readonly string[],
+    filter: Filter<Doc>,
+    matches: (doc: WithId<Doc>) => boolean,
+    change: UpdateFilter<Doc>,
+  ): Promise<number> => {
+    const these = { ...filter, _id: { $in: ids } } as Filter<Doc>;
+    if (capabilities.atomicUpdates) return (await of.updateMany(these, change)).modifiedCount;
+    const changed = await Promise.all(ids.map((_id) => updateWhere(of, _id, filter, matches, change)));
+    return changed.filter((doc) => doc !== null).length;
+  };
+
   return {
     alone,
     update,
+    updateEach,
 
     /** Updates each document that matches the filter, which `matches` says again; answers how many. */
     async updateAll<Doc extends { _id: string }>(
@@ -99,8 +114,8 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
     ): Promise<number> {
       if (capabilities.atomicUpdates) return (await of.updateMany(filter, change)).modifiedCount;
       const found = await of.find(filter, { projection: { _id: 1 } }).toArray();
-      const changed = await Promise.all(found.map(({ _id }) => updateWhere(of, String(_id), filter, matches, change)));
-      return changed.filter((doc) => doc !== null).length;
+      const ids = found.map(({ _id }) => String(_id));
+      return updateEach(of, ids, filter, matches, change);
     },
 
     /** Reads a document, decides, and writes unless somebody else did meanwhile: then again. Answers what was there. */

@@ -1,6 +1,7 @@
 import type { WithId } from "mongodb";
 import type { RoomRecord, RoomStore } from "../rooms.ts";
 import { isDuplicate, type MongoConnection } from "./connection.ts";
+import { findByIds } from "./find-by-ids.ts";
 import type { Records } from "./records.ts";
 
 /** A room; its name is the `_id`. */
@@ -12,7 +13,7 @@ const maxNames = 100_000;
 type RoomCalls = Pick<RoomStore, "find" | "create" | "change" | "list" | "withRetention">;
 
 /** What RoomStore says of rooms themselves. */
-export function mongoRooms({ collection, call }: MongoConnection, { decide }: Records) {
+export function mongoRooms({ capabilities, collection, call }: MongoConnection, { decide }: Records) {
   const rooms = collection<RoomDoc>("rooms");
   const names = new Map<number, string>();
 
@@ -24,19 +25,14 @@ export function mongoRooms({ collection, call }: MongoConnection, { decide }: Re
   const roomOf = ({ _id, rev, ...rest }: WithId<RoomDoc>): RoomRecord => noted({ name: _id, ...rest });
 
   const findAll = async (wanted: string[]): Promise<Map<string, RoomRecord>> => {
-    // One alone by equality: what every server finds by its key.
-    const [only] = wanted;
-    const found =
-      wanted.length === 1
-        ? await rooms.find({ _id: only! }).toArray()
-        : await rooms.find({ _id: { $in: wanted } }).toArray();
+    const found = await findByIds(capabilities, rooms, wanted);
     return new Map(found.map((doc) => [doc._id, roomOf(doc)]));
   };
 
   const calls: RoomCalls = {
     find: (wanted) =>
       call(async () => {
-        const found = wanted.length === 0 ? new Map<string, RoomRecord>() : await findAll([...new Set(wanted)]);
+        const found = await findAll([...new Set(wanted)]);
         return wanted.map((name) => found.get(name) ?? null);
       }),
     create: (room) =>

@@ -1,6 +1,7 @@
 import type { Filter, UpdateFilter, WithId } from "mongodb";
 import type { UserRecord, UserStore } from "../users.ts";
-import type { MongoConnection } from "./connection.ts";
+import { isDuplicate, type MongoConnection } from "./connection.ts";
+import { findByIds } from "./find-by-ids.ts";
 import type { Records } from "./records.ts";
 
 /** A user; the `_id` is the id. */
@@ -16,7 +17,7 @@ export interface UsersDeps {
 }
 
 export function mongoUsers({ connection, records, removeGuests }: UsersDeps): UserStore {
-  const { call, collection } = connection;
+  const { call, capabilities, collection } = connection;
   const users = collection<UserDoc>("users");
 
   return {
@@ -24,8 +25,16 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
     create: (user) =>
       call(async () => {
         const { id, ...rest } = user;
-        const there = await records.decide(users, id, (before) => (before === null ? rest : "keep"));
-        return { user: there === null ? user : userOf(there), created: there === null };
+        for (;;) {
+          try {
+            await users.insertOne({ _id: id, rev: 1, ...rest });
+            return { user, created: true };
+          } catch (error) {
+            if (!isDuplicate(error)) throw error;
+          }
+          const there = await users.findOne({ _id: id }, { readConcern: { level: "local" } });
+          if (there !== null) return { user: userOf(there), created: false };
+        }
       }),
     change: (id, changes) =>
       call(async () => {
@@ -37,11 +46,7 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
       }),
     find: (ids) =>
       call(async () => {
-        const [only] = ids;
-        const found =
-          ids.length === 1
-            ? await users.find({ _id: only! }).toArray()
-            : await users.find({ _id: { $in: ids } }).toArray();
+        const found = await findByIds(capabilities, users, ids);
         const byId = new Map(found.map((doc) => [doc._id, userOf(doc)]));
         return ids.map((id) => byId.get(id) ?? null);
       }),
@@ -49,8 +54,7 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
       call(async () => {
         const older = { lastSeenAtMs: { $lt: atMs } } as Filter<UserDoc>;
         const seen = { $set: { lastSeenAtMs: atMs }, $inc: { rev: 1 } } as UpdateFilter<UserDoc>;
-        const filter = { ...older, _id: { $in: ids } } as Filter<UserDoc>;
-        await records.updateAll(users, filter, ({ lastSeenAtMs }) => lastSeenAtMs < atMs, seen);
+        await records.updateEach(users, ids, older, ({ lastSeenAtMs }) => lastSeenAtMs < atMs, seen);
       }),
     removeStaleGuests: (beforeMs, limit) =>
       call(async () => {
