@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { number, startSmsStack, statusesOf, timesTaken } from "../support/sms-stack.ts";
+import { testStore } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
+
+const rounds = 3;
+/** What may stand in for MongoDB takes a tenth of a second for all that it notes of one SMS. */
+const perRound = testStore() === "mongodb" ? 40 : 100;
 
 test("[N1] the SMS worker killed before and after the provider took it: never a second SMS, but where that was asked for", async (t) => {
   const { api, provider, stack } = await startSmsStack(t);
@@ -29,13 +34,13 @@ test("[N1] the SMS worker killed before and after the provider took it: never a 
   );
 });
 
-test("[N1] the SMS worker killed again and again under load: each of 300 ends, none is lost, none is taken twice", async (t) => {
+test(`[N1] the SMS worker killed again and again under load: each of ${rounds * perRound} ends, none is lost, none is taken twice`, async (t) => {
   const { api, provider, stack } = await startSmsStack(t);
   const ids: string[] = [];
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds; round++) {
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, n) =>
-        api.send({ to: number(round * 100 + n), text: `n ${n}`, kind: n % 2 ? "transactional" : "bulk" }),
+      Array.from({ length: perRound }, (_, n) =>
+        api.send({ to: number(round * perRound + n), text: `n ${n}`, kind: n % 2 ? "transactional" : "bulk" }),
       ),
     );
     ids.push(...answers.map(({ body }) => body.id));
