@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { connect } from "node:net";
 import { after, describe, test } from "node:test";
 import type { RegisterData, Reply, SendData } from "@parley/protocol";
 import { startTestStack } from "../support/start-stack.ts";
@@ -280,6 +281,25 @@ test("new connections beyond 50 a second from one address are refused with 503, 
   await Promise.all(opened.map((socket) => socket.close()));
   const again = await waitFor("one to get in", () => openBareSocket(ws(2)));
   await again.close();
+});
+
+test("whose handshake is refused with 503 is not kept: the connection ends at once", async () => {
+  const port = Number(new URL(ws(2)).port);
+  const head = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+  const handshake = `${head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
+  const tried = Array.from({ length: 250 }, () => {
+    const seen = { answer: "", endedByServer: false };
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => socket.write(handshake));
+    socket.on("data", (chunk) => (seen.answer += chunk.toString("latin1")));
+    socket.on("end", () => (seen.endedByServer = true));
+    socket.on("error", () => {});
+    return { socket, seen };
+  });
+  await waitFor("all to be answered", () => tried.every(({ seen }) => seen.answer.includes("\r\n\r\n")));
+  const refused = tried.filter(({ seen }) => seen.answer.startsWith("HTTP/1.1 503"));
+  assert.ok(refused.length > 10, `${refused.length} were refused`);
+  await waitFor("their ends", () => refused.every(({ seen }) => seen.endedByServer), { timeoutMs: 5_000 });
+  for (const { socket } of tried) socket.destroy();
 });
 
 test("[S6] SIGTERM: each client gets Drain with a delay of its own, its answers, then 4001; readiness is off", async () => {

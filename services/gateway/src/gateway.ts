@@ -271,10 +271,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       listening.close();
       for (const ws of raw.sockets()) ws.end(4001, "draining");
-      door.closeSilent();
+      const silentGone = door.closeSilent();
       logger.info({ sessions: sessions.all.size, ms }, "draining");
       sendAway([...sessions.all], ms);
-      await sessions.untilNone(ms + lateDrainMs);
+      await Promise.all([silentGone, sessions.untilNone(ms + lateDrainMs)]);
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);

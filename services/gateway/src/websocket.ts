@@ -43,6 +43,8 @@ export function publishToRoom(app: TemplatedApp, room: HubRoom, frame: Uint8Arra
 }
 
 const forceAfterMs = 5_000;
+/** Silent connections closed in one turn: a quarter of a millisecond's worth, with others' messages in between. */
+const endsPerTurn = 20;
 
 /** What a turn has for its clients leaves together at the turn's end: one system call a client. */
 function createOutbox() {
@@ -76,8 +78,8 @@ export interface WebSocketDoor {
   silent(): number;
   /** Closes those who have been silent for too long. */
   sweep(nowMs: number): void;
-  /** Closes all who are silent, for the node drains. */
-  closeSilent(): void;
+  /** Closes all who are silent, for the node drains; resolves when that is done. */
+  closeSilent(): Promise<void>;
 }
 
 /** The handshake's subprotocol: null when only unknown ones are offered. */
@@ -158,6 +160,17 @@ export function createWebSocketDoor(options: WebSocketOptions): WebSocketDoor {
     ws.end(closeCodes[reason].code, closeCodes[reason].reason);
   };
 
+  /** Ends those who are silent and came before `beforeMs`, oldest first. */
+  const endSilent = async (beforeMs: number, reason: CloseReason) => {
+    let ended = 0;
+    for (const ws of silent) {
+      if (ws.getUserData().openedAtMs > beforeMs) return;
+      end(ws, reason);
+      if (++ended % endsPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  let sweeping = false;
+
   const read = (message: ArrayBuffer, binary: boolean): Decoded => {
     if (!binary) return decodeClientEvent(Buffer.from(message).toString("utf8"));
     try {
@@ -209,14 +222,13 @@ export function createWebSocketDoor(options: WebSocketOptions): WebSocketDoor {
     behavior,
     silent: () => silent.size,
     sweep(nowMs) {
-      for (const ws of silent) {
-        if (nowMs - ws.getUserData().openedAtMs < options.registerWithinMs) return;
-        end(ws, "notRegistered");
-      }
+      if (sweeping) return;
+      sweeping = true;
+      endSilent(nowMs - options.registerWithinMs, "notRegistered").finally(() => {
+        sweeping = false;
+      });
     },
-    closeSilent() {
-      for (const ws of silent) end(ws, "draining");
-    },
+    closeSilent: () => endSilent(Number.POSITIVE_INFINITY, "draining"),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Which CPUs processes may run on, by taskset (util-linux). */
+/** Which CPUs processes may run on, by taskset, and which only run while nobody else wants to, by chrt (both of util-linux). */
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 
@@ -23,6 +23,12 @@ export function pinProcess(pid: number, cpu: number): () => void {
     // It may have ended since.
     if (before !== undefined) spawnSync("taskset", ["-a", "-c", "-p", before, String(pid)]);
   };
+}
+
+/** From now on a running process, all its threads, gets only what nobody else on its CPU wants, and gives it back at once. */
+export function yieldToAll(pid: number): void {
+  const result = spawnSync("chrt", ["--all-tasks", "--idle", "--pid", "0", String(pid)], { encoding: "utf8" });
+  if (result.status !== 0) throw new Error(`chrt --idle failed: ${result.error?.message ?? result.stderr.trim()}`);
 }
 
 /** Refuses what can't work before anything has been started. */

@@ -50,8 +50,8 @@ export function runDrill(
     case "sms":
       return runSmsDrill(teardown, { sms: 10_000, ratePerSecond, measureMs, maxRatio: 1.2 }, progress);
     case "attack": {
-      const attackers = { silent: conns ?? 10_000, dribbling: 500, flooding: 50 };
-      const limits = { rounds: 3, maxRatio: 1.5 };
+      const attackers = { silent: conns ?? 10_000, dribbling: 500, floodPerSecond: 500 };
+      const limits = { rounds: 4, maxRatio: 1.5 };
       return runAttackDrill(teardown, { members: 50, ...attackers, ratePerSecond, measureMs, ...limits }, progress);
     }
     case "alike":
