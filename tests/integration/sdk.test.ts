@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type ConnectOptions, connect, type Parley } from "@parley/client";
-import { startTestStack, type TestStack } from "../support/start-stack.ts";
+import { startTestStack, type TestStack, testStore } from "../support/start-stack.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 function open(t: TestContext, stack: TestStack, gateway: number, options: Partial<ConnectOptions> = {}): Parley {
@@ -22,7 +22,8 @@ async function hear(client: Parley, room: string) {
 test("[R1] [R3] [R4] [R5] [R6] gateways are killed under senders and readers: each message once, in order, to all", async (t) => {
   const stack = await startTestStack(t, { loadTest: true });
   const rooms = ["a", "b>*.", "c 🎉"];
-  const perRoom = 200;
+  // What may stand in for MongoDB reads a room's whole log for each page, and for each head.
+  const perRoom = testStore() === "mongodb" ? 50 : 200;
   const readers = [open(t, stack, 1), open(t, stack, 2)];
   const heard = await Promise.all(readers.map((reader) => Promise.all(rooms.map((room) => hear(reader, room)))));
   const senders = [1, 2, 1, 2].map((gateway) => open(t, stack, gateway));
