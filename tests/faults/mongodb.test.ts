@@ -26,6 +26,8 @@ test("[R1] [R2] [R3] [R4] MongoDB killed with SIGKILL three times under load, an
   let kills = 0;
   const traffic = await startTraffic(t, stack, { rooms: 10, messages: 800, perSecond: 150, enough: () => kills >= 3 });
   for (; kills < 3; kills++) {
+    // What is acknowledged before that was stored before the kill, and a server that is not there can't be killed.
+    await waitFor("its restart", () => stack.restarts("mongodb", 1) >= kills);
     await goesOn(`after ${kills} kills`, traffic.acknowledged);
     stack.kill9("mongodb", 1);
   }

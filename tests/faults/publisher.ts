@@ -38,12 +38,17 @@ export interface PublisherOptions {
 
 const retryAfterMs = 50;
 
-/** Sends to the rooms in turn, and repeats with the same `clientMessageId` whatever was not acknowledged. */
+/** Sends to the rooms in turn until the test ends, and repeats with the same `clientMessageId` whatever was not acknowledged. */
 export function startPublisher(teardown: Teardown, options: PublisherOptions): Publisher {
   const { rooms, name, count, enough = () => true, perSecond, window = 64, text = "hello" } = options;
   const client = startReturningClient(teardown, { urls: options.urls });
   let acknowledged = 0;
   let refusals = 0;
+  /** A test that failed is over, whatever was still to be sent. */
+  let over = false;
+  teardown.after(() => {
+    over = true;
+  });
 
   const sendOnce = async (message: { room: string; clientMessageId: string; text: string }) => {
     await client.online();
@@ -76,8 +81,8 @@ export function startPublisher(teardown: Teardown, options: PublisherOptions): P
     const sends: Promise<Acknowledged>[] = [];
     let refused: Error | null = null;
     const startedAt = performance.now();
-    for (let n = 0; n < count || !enough(); n++) {
-      while (sends.length - acknowledged >= window && !refused) await sleep(1);
+    for (let n = 0; (n < count || !enough()) && !over; n++) {
+      while (sends.length - acknowledged >= window && !refused && !over) await sleep(1);
       if (refused) throw refused;
       const dueInMs = startedAt + (n * 1_000) / perSecond - performance.now();
       if (dueInMs > 1) await sleep(dueInMs);

@@ -46,6 +46,8 @@ test(`[N1] the SMS worker killed again and again under load: each of ${rounds * 
     ids.push(...answers.map(({ body }) => body.id));
     const enough = provider.taken.length + 20;
     await waitFor("some to be sent", () => provider.taken.length >= Math.min(enough, ids.length));
+    // What the provider was asked before the last kill may be enough: then the worker may not be there yet.
+    await waitFor("its restart", () => stack.restarts("sms", 1) >= round);
     stack.kill9("sms", 1);
   }
   const statuses = await statusesOf(api, ids);

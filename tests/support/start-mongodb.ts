@@ -1,17 +1,9 @@
-import { mongodb, startStack } from "@parley/local";
+import { mongodb } from "@parley/local";
+import { startEngine, type TestEngine } from "./start-engine.ts";
 import type { Teardown } from "./teardown.ts";
-import { tempDir } from "./temp-dir.ts";
 
-export interface TestMongodb {
-  /** Each test takes a database of its own: `withDatabase(url, …)`. */
-  url: string;
-  /** What it is: `FerretDB (/usr/local/bin/ferretdb)`. */
-  description: string;
-  /** SIGKILL; it is started again on the same port. Only where it is a process of ours. */
-  kill9(): void;
-  pause(): void;
-  resume(): void;
-}
+/** Each test takes a database of its own in it: `withDatabase(url, …)`. */
+export type TestMongodb = TestEngine;
 
 /** The address with this database instead of its own. */
 export const withDatabase = (url: string, database: string): string =>
@@ -34,20 +26,5 @@ export async function whyNoMongodb(): Promise<string | null> {
     );
 }
 
-/** A MongoDB of the test's own, or the one that MONGODB_URL names. */
-export async function startTestMongodb(teardown: Teardown): Promise<TestMongodb> {
-  const stack = await startStack({
-    ...{ checkoutDir: import.meta.dirname, stateDir: tempDir(teardown), anyPorts: true, services: [] },
-    ...{ engines: ["mongodb"], announce: () => {}, onLine: () => {} },
-  });
-  teardown.after(stack.stop);
-  const engine = stack.engines.mongodb;
-  if (!engine) throw new Error("the stack has no MongoDB, though it was asked for");
-  return {
-    url: engine.url,
-    description: engine.description,
-    kill9: () => stack.kill("mongodb", 1, "SIGKILL"),
-    pause: () => stack.kill("mongodb", 1, "SIGSTOP"),
-    resume: () => stack.kill("mongodb", 1, "SIGCONT"),
-  };
-}
+/** A MongoDB of the test's own, or the one that MONGODB_URL names, which is not to be killed. */
+export const startTestMongodb = (teardown: Teardown): Promise<TestMongodb> => startEngine(teardown, "mongodb");

@@ -1,32 +1,18 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
-import { startStack } from "@parley/local";
+import { startEngine, type TestEngine } from "./start-engine.ts";
 import type { Teardown } from "./teardown.ts";
-import { tempDir } from "./temp-dir.ts";
 
 /** A Redis of the test's own. */
-export interface TestRedis {
-  url: string;
-  /** SIGKILL; it is started again on the same port, with what it had written to disk. */
-  kill9(): void;
-  pause(): void;
-  resume(): void;
+export interface TestRedis extends Pick<TestEngine, "url" | "kill9" | "pause" | "resume"> {
   /** Not to be reached until `up`: connections break, new ones are refused. */
   down(): Promise<void>;
   up(): Promise<void>;
 }
 
 export async function startTestRedis(teardown: Teardown): Promise<TestRedis> {
-  const stack = await startStack({
-    ...{ checkoutDir: import.meta.dirname, stateDir: tempDir(teardown), anyPorts: true },
-    ...{ services: [], engines: ["redis"] },
-    announce: () => {},
-    onLine: () => {},
-  });
-  teardown.after(stack.stop);
-  const { redis } = stack.engines;
-  if (!redis) throw new Error("the stack has no Redis, though it was asked for");
+  const redis = await startEngine(teardown, "redis");
   const target = new URL(redis.url);
 
   const sockets = new Set<Socket>();
@@ -62,9 +48,7 @@ export async function startTestRedis(teardown: Teardown): Promise<TestRedis> {
 
   return {
     url: `redis://127.0.0.1:${port}`,
-    kill9: () => stack.kill("redis", 1, "SIGKILL"),
-    pause: () => stack.kill("redis", 1, "SIGSTOP"),
-    resume: () => stack.kill("redis", 1, "SIGCONT"),
+    ...{ kill9: redis.kill9, pause: redis.pause, resume: redis.resume },
     down,
     up: async () => void (await listen(port)),
   };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { type Stack, type StackOptions, type StoreKind, startStack } from "@parley/local";
+import type { Stack, StackOptions, StoreKind } from "@parley/local";
+import { startInTempDir } from "./start-in-temp-dir.ts";
 import { withDatabase } from "./start-mongodb.ts";
 import type { Teardown } from "./teardown.ts";
-import { tempDir } from "./temp-dir.ts";
 
 export interface TestStackOptions
   extends Pick<StackOptions, "drainMs" | "env" | "envOf" | "loadTest" | "services" | "store"> {
@@ -56,15 +56,14 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
   const { gateways = 2, chat = 2, presence = 0, timers = 0, notify = 0, sms = 0, drainMs = 300, ...rest } = options;
   const { store = testStore() } = options;
   const env = { ...(store === "mongodb" ? ownDatabase() : {}), ...options.env };
-  const stateDir = tempDir(teardown);
   const lines: string[] = [];
   const keep = (line: string) => {
     lines.push(line);
     if (lines.length > keptLines) lines.shift();
   };
-  const stack = await startStack({
+  const stack = await startInTempDir(teardown, {
     ...rest,
-    ...{ checkoutDir, stateDir, drainMs, store, env, anyPorts: true },
+    ...{ checkoutDir, drainMs, store, env, anyPorts: true },
     instances: { gateway: gateways, chat, presence, timer: timers, notify, sms },
     announce: (line) => keep(`launcher: ${line}`),
     onLine: (title, line) => keep(`${title}: ${line}`),
@@ -76,8 +75,7 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
     if (port === undefined) throw new Error(`${service} ${instance} has no ${kind} port in this stack`);
     return `127.0.0.1:${port}`;
   };
-  teardown.after(async () => {
-    await stack.stop();
+  teardown.after(() => {
     if (teardown.error) console.error(["The stack's last lines:", ...lines.slice(-shownLines)].join("\n  "));
   });
   return {
@@ -85,7 +83,6 @@ export async function startTestStack(teardown: Teardown, options: TestStackOptio
     wsUrl: (gateway = 1) => `ws://${address("public", "gateway", gateway)}`,
     httpUrl: (gateway = 1) => `http://${address("public", "gateway", gateway)}`,
     internalUrl: (service, instance) => `http://${address("internal", service, instance)}`,
-    stateDir,
     kill9: (service, instance) => stack.kill(service, instance, "SIGKILL"),
     terminate: (service, instance) => stack.kill(service, instance, "SIGTERM"),
     pause: (service, instance) => stack.kill(service, instance, "SIGSTOP"),
