@@ -39,6 +39,8 @@ const registerWithinMs = 15_000;
 /** A state's p99 is the median of those of windows of so many messages. */
 const windowMessages = 250;
 const settleMs = 2_000;
+/** What else ran took more than this: the figures hold that. */
+const disturbedCores = 0.2;
 
 /** What one state, quiet or attacked, showed. */
 interface Seen {
@@ -134,6 +136,7 @@ export async function runAttackDrill(
   const at = attacked.flatMap(({ before, after }) => [before, after]);
   const least = Math.min(...at.map(({ silentOpen }) => silentOpen));
   const flooded = attacked.map(({ before, after }) => ((after.flooded - before.flooded) * 1_000) / measureMs);
+  const disturbedBy = Math.max(...[quiet, under].map((all) => median(all.map(({ cores }) => cores.others ?? 0))));
   const title = `${silent} never register, ${dribbling} dribble, a flood of ${floodPerSecond}/s from one address`;
   return {
     title: `attack: ${title}; ${members} members, ${ratePerSecond} messages/s, ${rounds} rounds`,
@@ -157,6 +160,7 @@ export async function runAttackDrill(
         ? "servers on CPU 0; members on CPU 1, with the attacker, who gets only what they leave"
         : "one CPU: the attacker takes the servers' time, so this says little",
       `a window is ${windowMessages} messages: its p99 is its third slowest`,
+      ...(disturbedBy > disturbedCores ? [`something else took ${disturbedBy.toFixed(2)} cores: run it again`] : []),
       `p99 of each turn, ms: quiet ${quiet.map((seen) => p99(seen).toFixed(1)).join(", ")}; attacked ${under.map((seen) => p99(seen).toFixed(1)).join(", ")}`,
       `cores quiet: ${coresOf(quiet)}; under attack: ${coresOf(under)}`,
       `the gateway's loop delay, p99 / max of the last 5 s of each, ms: quiet ${loopDelays(quiet)}; attacked ${loopDelays(under)}`,
