@@ -81,9 +81,16 @@ export async function soak(
     return () => last;
   }
 
+  /** Answers may overtake each other, messages not: each was stored behind all that were sent before it. */
+  function placeIn(answered: { n: number; seq: number }[], one: { n: number; seq: number }, what: string) {
+    const wrong = answered.find((other) => other.n < one.n !== other.seq < one.seq);
+    if (wrong) faults.push(`${what}: ${one.n} is ${one.seq} and ${wrong.n} is ${wrong.seq}`);
+    answered.push(one);
+  }
+
   async function send(client: Parley, i: number) {
     await sleep(Math.random() * sendEveryMs);
-    const lastOf = new Map<string, number>();
+    const seqsOf = new Map(rooms.map((room) => [room, [] as { n: number; seq: number }[]]));
     for (let n = 0; Date.now() < endsAtMs; n++) {
       const room = rooms[(i + n) % rooms.length]!;
       client
@@ -92,8 +99,7 @@ export async function soak(
         .then(
           ({ seq }) => {
             sent++;
-            if (seq <= (lastOf.get(room) ?? 0)) faults.push(`${room}: ${i}'s messages changed places`);
-            lastOf.set(room, seq);
+            placeIn(seqsOf.get(room)!, { n, seq }, `${room}: ${i}'s messages changed places`);
           },
           (error: Error) => faults.push(`a send failed: ${error.message}`),
         );
