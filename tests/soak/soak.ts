@@ -36,10 +36,9 @@ export interface SoakResult {
 
 const mib = (bytes: number) => Math.round(bytes / 1024 / 102.4) / 10;
 const ways: readonly Transport[] = ["websocket", "websocket", "websocket", "sse", "poll"];
-const clientCount = 20;
-const rooms = ["soak-1", "soak-2", "soak-3", "soak-4"];
 /** What may stand in for MongoDB reads a room's whole log for each client that comes back. */
-const sendEveryMs = testStore() === "mongodb" ? 1_000 : 200;
+const [clientCount, roomCount, sendEveryMs] = testStore() === "mongodb" ? [6, 2, 1_000] : [20, 4, 200];
+const rooms = Array.from({ length: roomCount }, (_, i) => `soak-${i + 1}`);
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
