@@ -152,7 +152,7 @@ export async function runAttackDrill(
       row("connections of the flood a second", median(flooded)),
       row(
         "refused with 503",
-        at.reduce((sum, { refused }, i) => sum + (i % 2 === 1 ? refused : 0), 0),
+        attacked.reduce((sum, { after }) => sum + after.refused, 0),
       ),
     ],
     notes: [
