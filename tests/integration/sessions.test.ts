@@ -9,9 +9,9 @@ import { connectTestClient, type TestClient } from "../support/websocket-client.
 import { openBareSocket } from "./bare-socket.ts";
 
 const drainMs = 2_000;
-/** What may stand in for MongoDB makes and joins some ten rooms a second. */
-const roomsMax = testStore() === "mongodb" ? 40 : 500;
-const stack = await startTestStack({ after }, { drainMs, env: { ROOMS_PER_SESSION: String(roomsMax) } });
+/** The default; what may stand in for MongoDB makes and joins some ten rooms a second. */
+const [roomsMax, env] = testStore() === "mongodb" ? [40, { ROOMS_PER_SESSION: "40" }] : [500, {}];
+const stack = await startTestStack({ after }, { drainMs, env });
 const ws = (gateway: number) => `${stack.wsUrl(gateway)}/ws`;
 
 async function registered(gateway: number): Promise<TestClient> {
