@@ -171,9 +171,16 @@ test("timers", async (t) => {
       assert.equal(replies.filter(({ success }) => success).length, 1, event);
       for (const reply of replies) if (!reply.success) assert.equal(reply.error, error);
     }
-    const { timer } = await clients[0]!.request<TimerData>("GetTimer", { room });
-    assert.equal(timer.version, 3);
-    for (const client of clients) assertOrder(framesOf(client, room));
+    // All were shown the three changes, and nothing else.
+    const changesOf = (client: TestClient) => {
+      const states = framesOf(client, room).map(({ timer: { state } }) => state);
+      return states.filter((state, i) => state !== states[i - 1]);
+    };
+    for (const client of clients) {
+      await waitFor("the three changes", () => changesOf(client).length >= 3);
+      assert.deepEqual(changesOf(client), ["running", "stopped", "running"]);
+      assertOrder(framesOf(client, room));
+    }
   });
 
   await t.test("bad input is refused, and told what was wrong", async () => {

@@ -8,7 +8,13 @@ export type JsonAnswer =
 
 export const answerJson = (value: unknown): JsonAnswer => ({ kind: "json", json: JSON.stringify(value) });
 
-export const encodeJsonRequest = (writer: ByteWriter, request: unknown): void => writer.string(JSON.stringify(request));
+export interface Repeatable {
+  /** Set by the requester: this was sent before, and the earlier copy may still come, here or elsewhere, at any time. */
+  repeated?: boolean;
+}
+
+export const encodeJsonRequest = (writer: ByteWriter, request: object, repeated: boolean): void =>
+  writer.string(JSON.stringify(repeated ? ({ ...request, repeated } satisfies Repeatable) : request));
 
 /** What comes over the bus is ours: its shape is trusted. */
 export const decodeJsonRequest = <Request>(reader: ByteReader): Request => JSON.parse(reader.string()) as Request;

@@ -33,6 +33,7 @@ interface Item<Request, Answer> {
   done: (answer: Answer | Unanswered) => void;
   givenUpAtMs: number;
   order: number;
+  sent: boolean;
   answered: boolean;
   mayGo: (() => boolean) | undefined;
   /** Null unless this request is traced. */
@@ -53,7 +54,8 @@ export interface RequesterOptions<Request, Answer> {
   bus: Bus;
   service: WorkerService;
   workers: Workers;
-  encode: (writer: ByteWriter, request: Request) => void;
+  /** `repeated`: it was sent before, and may have been carried out, or may yet be. */
+  encode: (writer: ByteWriter, request: Request, repeated: boolean) => void;
   decode: (reader: ByteReader) => Answer;
   /** How long a request waited for its answer, and whether it got one: for figures. */
   onDone?: (elapsedMs: number, answered: boolean) => void;
@@ -167,7 +169,8 @@ export function createRequester<Request extends { kind: string }, Answer>(
       inFlightOn.set(item.partition, lane);
       const at = writer.length;
       writer.u32(0);
-      encode(writer, item.request);
+      encode(writer, item.request, item.sent);
+      item.sent = true;
       writer.patchU32(at, writer.length - at - 4);
     }
     lane.waiting = held;
@@ -287,6 +290,7 @@ export function createRequester<Request extends { kind: string }, Answer>(
         done,
         givenUpAtMs: performance.now() + giveUpMs,
         order: nextOrder++,
+        sent: false,
         answered: false,
         mayGo,
         span: tracing ? tracing.start(`${service}: ${request.kind}`) : null,

@@ -1,16 +1,18 @@
 /** What gateways ask timer workers, what these tell, and how timers' records are ordered. */
 import type { TimerChanges, TimerPhase } from "@parley/protocol";
 import type { Actor } from "./chat-wire.ts";
+import type { Repeatable } from "./json-wire.ts";
 
 export type TimerRequest =
   /** What a session that begins to listen is shown. Answer json TimerNow, or null for a room without a timer. */
   | { kind: "peek"; room: string }
   /** The others answer json TimerData. */
   | { kind: "get"; room: string; user: Actor }
-  | { kind: "stop"; room: string; user: Actor; ask: string }
-  | { kind: "start" | "reset"; room: string; user: Actor; ask: string; durationMs: number | null }
-  /** `ask`: unique for the client's event, so that an event carried out twice counts once. */
-  | ({ kind: "set"; room: string; user: Actor; ask: string } & TimerChanges);
+  | TimerCommand;
+
+/** What changes a timer. `ask`: unique for the client's event, so that an event carried out twice counts once. */
+export type TimerCommand = { room: string; user: Actor; ask: string } & Repeatable &
+  ({ kind: "stop" } | { kind: "start" | "reset"; durationMs: number | null } | ({ kind: "set" } & TimerChanges));
 
 export interface TimerNow {
   /** The room's tag and the frame's place among the timer's records, as in a record. */

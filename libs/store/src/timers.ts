@@ -28,10 +28,11 @@ export interface TimerRecord {
 export interface TimerStore {
   find(rooms: string[]): Promise<(TimerRecord | null)[]>;
   /**
-   * Stores `record` where the room's timer is at the version before it (version 1: where there is none of this key), and
-   * answers true. False: somebody was quicker, or there is no room of this name and key any more.
+   * Stores `record` where the room's timer is at version `before` (0: where there is none of this key), and answers true.
+   * False: somebody was quicker, or there is no room of this name and key any more. `before` is the version before the
+   * record's unless several changes are stored as one.
    */
-  put(record: TimerRecord): Promise<boolean>;
+  put(record: TimerRecord, before?: number): Promise<boolean>;
   /** Timers by room name, ascending, names > after. */
   list(options: { after: string | null; limit: number }): Promise<TimerRecord[]>;
   /** Timers of these partitions that run, or that ended at `endedSinceMs` or later, in any order. */

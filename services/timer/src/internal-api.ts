@@ -2,6 +2,7 @@
 import { checkRoomName, Refusal, readDuration, readTimerChanges } from "@parley/protocol";
 import { type ApiAccess, createInternalApi, type InternalApi, type Telemetry, Type } from "@parley/service-kit";
 import type { RoomRecord } from "@parley/store";
+import type { Change } from "./carry-out.ts";
 import { remainingAt, reset, set, start, stop, viewOf } from "./countdown.ts";
 import type { TimerDeps, TimerWorker } from "./timer.ts";
 import { type Timer, timerOf } from "./timer-record.ts";
@@ -62,6 +63,8 @@ function addTimers(api: InternalApi, deps: TimerDeps): void {
     if (!room) throw new Refusal("not_found", "There is no room of this name");
     return room;
   };
+  const change = async (name: string, apply: Change["apply"]): Promise<Timer> =>
+    timers.change(await present(name), { ask: null, repeated: false, apply });
   const durationOf = (body: { duration?: unknown } | null) =>
     body?.duration === undefined ? null : readDuration(body.duration, "duration");
 
@@ -82,7 +85,7 @@ function addTimers(api: InternalApi, deps: TimerDeps): void {
     { schema: { tags, summary: "Set length, cycle, or who controls it", params: RoomParams, body: Changes } },
     async ({ params, body }) => {
       const changes = readTimerChanges(body);
-      return shown(await timers.change(await present(params.room), null, (timer) => set(timer, changes)));
+      return shown(await change(params.room, (timer) => set(timer, changes)));
     },
   );
   api.post(
@@ -97,8 +100,7 @@ function addTimers(api: InternalApi, deps: TimerDeps): void {
     },
     async ({ params, body }) => {
       const durationMs = durationOf(body);
-      const room = await present(params.room);
-      return shown(await timers.change(room, null, (timer, nowMs) => start(timer, nowMs, durationMs)));
+      return shown(await change(params.room, (timer, nowMs) => start(timer, nowMs, durationMs)));
     },
   );
   api.post(
@@ -110,14 +112,14 @@ function addTimers(api: InternalApi, deps: TimerDeps): void {
         params: RoomParams,
       },
     },
-    async ({ params }) => shown(await timers.change(await present(params.room), null, stop)),
+    async ({ params }) => shown(await change(params.room, stop)),
   );
   api.post(
     "/v1/timers/:room/reset",
     { schema: { tags, summary: "Stand at the beginning", params: RoomParams, body: Begin } },
     async ({ params, body }) => {
       const durationMs = durationOf(body);
-      return shown(await timers.change(await present(params.room), null, (timer) => reset(timer, durationMs)));
+      return shown(await change(params.room, (timer) => reset(timer, durationMs)));
     },
   );
 }

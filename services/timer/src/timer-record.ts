@@ -1,7 +1,7 @@
 /** A room's timer as this service holds it, and as the store does. */
 import type { Actor } from "@parley/bus";
 import { partitionOf } from "@parley/bus";
-import { Refusal } from "@parley/protocol";
+import { type ErrorCode, Refusal } from "@parley/protocol";
 import type { RoomRecord, TimerRecord } from "@parley/store";
 import { type Countdown, newCountdown } from "./countdown.ts";
 
@@ -10,11 +10,22 @@ export interface Timer extends Countdown {
   readonly key: number;
   /** Users who want a notification at each end. */
   notify: string[];
-  /** The last event that changed it: carried out again, it changes nothing. */
-  lastAsk: string | null;
+  /** The last events that changed it, oldest first. */
+  asks: string[];
+  /** The last events that were asked more than once, and refused. */
+  refusals: NotedRefusal[];
 }
 
-type Settings = Pick<Timer, "phase" | "round" | "focusMs" | "cycle" | "control" | "ending" | "notify" | "lastAsk">;
+export interface NotedRefusal {
+  ask: string;
+  code: ErrorCode;
+  error: string;
+}
+
+type Settings = Pick<
+  Timer,
+  "phase" | "round" | "focusMs" | "cycle" | "control" | "ending" | "notify" | "asks" | "refusals"
+>;
 
 const maxNotified = 500;
 
@@ -23,13 +34,14 @@ export const newTimer = (room: Pick<RoomRecord, "name" | "key">): Timer => ({
   room: room.name,
   key: room.key,
   notify: [],
-  lastAsk: null,
+  asks: [],
+  refusals: [],
 });
 
 export function recordOf(timer: Timer): TimerRecord {
   const { room, key, state, durationMs, remainingMs, endsAtMs, endedAtMs, version } = timer;
-  const { phase, round, focusMs, cycle, control, ending, notify, lastAsk } = timer;
-  const settings: Settings = { phase, round, focusMs, cycle, control, ending, notify, lastAsk };
+  const { phase, round, focusMs, cycle, control, ending, notify, asks, refusals } = timer;
+  const settings: Settings = { phase, round, focusMs, cycle, control, ending, notify, asks, refusals };
   return {
     ...{ room, key, partition: partitionOf(room), state, durationMs, remainingMs, endsAtMs, endedAtMs, version },
     settings: JSON.stringify(settings),
@@ -38,9 +50,17 @@ export function recordOf(timer: Timer): TimerRecord {
 
 export function timerOf(record: TimerRecord): Timer {
   const { room, key, state, durationMs, remainingMs, endsAtMs, endedAtMs, version } = record;
-  const settings = JSON.parse(record.settings) as Settings;
+  // Records of an earlier version lack these two.
+  const settings: Settings = { asks: [], refusals: [], ...JSON.parse(record.settings) };
   return { room, key, state, durationMs, remainingMs, endsAtMs, endedAtMs, version, ...settings };
 }
+
+/** The same timer, which knows of these refusals: a version of its own, as it is stored like a change. */
+export const noted = (timer: Timer, refusals: NotedRefusal[]): Timer => ({
+  ...timer,
+  refusals,
+  version: timer.version + 1,
+});
 
 /** With the user among those to be notified, or not. */
 export function withNotify(timer: Timer, user: Actor, wanted: boolean): Timer {

@@ -8,13 +8,15 @@ import {
   type JsonAnswer,
   serveWorker,
   subjects,
+  type TimerCommand,
   type TimerNow,
   type TimerRequest,
 } from "@parley/bus";
 import type { TimerData } from "@parley/protocol";
 import { addWorkerMetrics, createTally, type Logger, type Metrics, version } from "@parley/service-kit";
 import type { Store } from "@parley/store";
-import { checkControl, checkMayGovern, enter } from "./access.ts";
+import { type Access, checkControl, checkMayGovern, enter } from "./access.ts";
+import type { Change } from "./carry-out.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { remainingAt, reset, set, start, stop, viewOf } from "./countdown.ts";
 import { createNotifyEnded } from "./notify-ended.ts";
@@ -129,34 +131,36 @@ async function answer(deps: TimerDeps, request: TimerRequest): Promise<JsonAnswe
   if (request.kind === "peek") return answerJson(await peek(deps, request.room));
   const { user } = request;
   const access = await enter(deps.store, request.room, user);
-  const change = (apply: (timer: Timer, nowMs: number) => Timer, ask: string) =>
-    deps.timers.change(access.room, ask, (timer, nowMs) => {
-      checkControl(timer.control, access);
-      return apply(timer, nowMs);
-    });
-  const changed = async (): Promise<Timer> => {
+  const timer = await (request.kind === "get"
+    ? deps.timers.read(access.room)
+    : deps.timers.change(access.room, changeOf(request, access)));
+  return dataOf(deps, timer, user.id);
+}
+
+function changeOf(request: TimerCommand, access: Access): Change {
+  const { ask, repeated = false, user } = request;
+  const controlled = (timer: Timer) => {
+    checkControl(timer.control, access);
+    return timer;
+  };
+  const apply = (timer: Timer, nowMs: number): Timer => {
     switch (request.kind) {
-      case "get":
-        return deps.timers.read(access.room);
       case "start":
-        return change((timer, nowMs) => start(timer, nowMs, request.durationMs), request.ask);
+        return start(controlled(timer), nowMs, request.durationMs);
       case "stop":
-        return change(stop, request.ask);
+        return stop(controlled(timer), nowMs);
       case "reset":
-        return change((timer) => reset(timer, request.durationMs), request.ask);
+        return reset(controlled(timer), request.durationMs);
       case "set": {
-        const { ask, notify } = request;
-        if (request.control !== null) checkMayGovern(access);
-        const onlyNotify = request.durationMs === null && request.cycle === null && request.control === null;
-        return deps.timers.change(access.room, ask, (timer) => {
-          // To be notified is one's own affair.
-          if (!onlyNotify) checkControl(timer.control, access);
-          return set(notify === null ? timer : withNotify(timer, user, notify), request);
-        });
+        const { notify, durationMs, cycle, control } = request;
+        if (control !== null) checkMayGovern(access);
+        // To be notified is one's own affair.
+        if (durationMs !== null || cycle !== null || control !== null) controlled(timer);
+        return set(notify === null ? timer : withNotify(timer, user, notify), request);
       }
     }
   };
-  return dataOf(deps, await changed(), user.id);
+  return { ask, repeated, apply };
 }
 
 /** The present frame of the room's timer, for one who begins to listen. */

@@ -1,9 +1,15 @@
-/** Changes to timers, each a compare-and-set on the version in the store: of several at once one happens, whoever makes it. */
+/**
+ * Changes to timers, each a compare-and-set on the version in the store: of several at once one happens, whoever makes it. What
+ * waits for one timer here is carried out together, with one reading and one writing, however many press at once.
+ */
 import { Refusal } from "@parley/protocol";
 import type { RoomRecord, Store } from "@parley/store";
+import { type Change, carryOut } from "./carry-out.ts";
 import { endAt, finish, follow, lastEnd, remainingAt } from "./countdown.ts";
 import { faceOf, type Tell } from "./tell.ts";
 import { newTimer, recordOf, type Timer, timerOf } from "./timer-record.ts";
+
+type Room = Pick<RoomRecord, "name" | "key">;
 
 export interface TimersOptions {
   store: Store;
@@ -19,13 +25,9 @@ export interface TimersOptions {
 export interface Timers {
   counts: { changes: number; conflicts: number; finished: number };
   /** The room's timer as stored; a new one where it has none. */
-  read(room: Pick<RoomRecord, "name" | "key">): Promise<Timer>;
-  /** Applies `change` to the timer as it is then; what it throws is thrown. `ask`: carried out once, however often asked. */
-  change(
-    room: Pick<RoomRecord, "name" | "key">,
-    ask: string | null,
-    change: (timer: Timer, nowMs: number) => Timer,
-  ): Promise<Timer>;
+  read(room: Room): Promise<Timer>;
+  /** Carries the change out once, however often asked, on the timer as it is then; answers the timer after it. */
+  change(room: Room, change: Change): Promise<Timer>;
   /** Notes that a running timer came to its end, and begins what follows. Answers false when it changed meanwhile. */
   end(timer: Timer): Promise<boolean>;
   /** Begins what follows by itself on a finished timer, if anything does. */
@@ -36,14 +38,22 @@ export interface Timers {
   tellEnd(timer: Timer): void;
 }
 
+interface Asked {
+  change: Change;
+  done: (timer: Timer) => void;
+  fail: (error: unknown) => void;
+}
+
 /** Each refused compare-and-set means that somebody else's succeeded; this many in a row mean a fault. */
 const maxAttempts = 100;
 
 export function createTimers({ store, tell, nowFor, ended, adopt }: TimersOptions): Timers {
   const counts = { changes: 0, conflicts: 0, finished: 0 };
+  /** By the room's key, what waits for its timer. */
+  const waiting = new Map<number, Asked[]>();
 
-  const put = async (timer: Timer): Promise<boolean> => {
-    const done = await store.timers.put(recordOf(timer));
+  const put = async (timer: Timer, before = timer.version - 1): Promise<boolean> => {
+    const done = await store.timers.put(recordOf(timer), before);
     counts[done ? "changes" : "conflicts"]++;
     return done;
   };
@@ -53,10 +63,11 @@ export function createTimers({ store, tell, nowFor, ended, adopt }: TimersOption
     return record?.key === room.key ? timerOf(record) : newTimer(room);
   };
 
-  /** Stored: now it is told, and ticks. */
-  const became = (timer: Timer) => {
+  /** Stored: now it is told, with what it was on the way, and ticks. */
+  const became = (timer: Timer, steps = [timer]) => {
     adopt(timer);
-    tell.frame(faceOf(timer), remainingAt(timer, nowFor(timer)));
+    const nowMs = nowFor(timer);
+    for (const step of steps) tell.frame(faceOf(step), remainingAt(step, nowMs));
     tell.changed(timer.room);
   };
 
@@ -83,6 +94,45 @@ export function createTimers({ store, tell, nowFor, ended, adopt }: TimersOption
     return true;
   };
 
+  /** Carries out what is asked of one timer. Answers for each the timer after it, or why not. */
+  const together = async (room: Room, changes: Change[]): Promise<(Timer | Error)[]> => {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const before = await read(room);
+      const nowMs = nowFor(before);
+      if (before.state === "running" && remainingAt(before, nowMs) === 0) {
+        await end(before);
+        continue;
+      }
+      const { timer, steps, outcomes } = carryOut(before, changes, nowMs);
+      if (timer.version === before.version) return outcomes;
+      if (!(await put(timer, before.version))) continue;
+      became(timer, steps);
+      return outcomes;
+    }
+    throw new Refusal("unavailable", "This timer is changed all the time; try again");
+  };
+
+  const work = async (room: Room) => {
+    const queue = waiting.get(room.key) ?? [];
+    while (queue.length > 0) {
+      const group = queue.splice(0);
+      try {
+        const outcomes = await together(
+          room,
+          group.map(({ change }) => change),
+        );
+        group.forEach(({ done, fail }, i) => {
+          const outcome = outcomes[i];
+          if (outcome instanceof Error) fail(outcome);
+          else if (outcome) done(outcome);
+        });
+      } catch (error) {
+        for (const { fail } of group) fail(error);
+      }
+    }
+    waiting.delete(room.key);
+  };
+
   return {
     counts,
     read,
@@ -93,22 +143,15 @@ export function createTimers({ store, tell, nowFor, ended, adopt }: TimersOption
       const moved = endAt(timer, endsAtMs);
       if (await put(moved)) became(moved);
     },
-    async change(room, ask, change) {
-      for (let attempt = 0; attempt < maxAttempts; attempt++) {
-        const timer = await read(room);
-        if (ask !== null && timer.lastAsk === ask) return timer;
-        const nowMs = nowFor(timer);
-        if (timer.state === "running" && remainingAt(timer, nowMs) === 0) {
-          await end(timer);
-          continue;
+    change: (room, change) =>
+      new Promise((done, fail) => {
+        const asked = { change, done, fail };
+        const queue = waiting.get(room.key);
+        if (queue) queue.push(asked);
+        else {
+          waiting.set(room.key, [asked]);
+          void work(room);
         }
-        const next = { ...change(timer, nowMs), lastAsk: ask };
-        if (await put(next)) {
-          became(next);
-          return next;
-        }
-      }
-      throw new Refusal("unavailable", "This timer is changed all the time; try again");
-    },
+      }),
   };
 }

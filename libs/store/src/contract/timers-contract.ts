@@ -60,6 +60,16 @@ export function timersContract(stores: ContractStores): void {
       assert.equal(await stores.store.timers.put(timer(of, { version: 2 })), false);
     });
 
+    test("[T2] several changes are stored as one, from the version that they began with and no other", async () => {
+      const of = await made();
+      assert.equal(await stores.store.timers.put(timer(of, { version: 3 }), 1), false);
+      assert.equal(await stores.store.timers.put(timer(of, { version: 3 }), 0), true);
+      assert.equal(await stores.second.timers.put(timer(of, { version: 6 }), 0), false);
+      assert.equal(await stores.second.timers.put(timer(of, { version: 6 }), 5), false);
+      assert.equal(await stores.second.timers.put(timer(of, { version: 6 }), 3), true);
+      assert.deepEqual(await stores.store.timers.find([of.name]), [timer(of, { version: 6 })]);
+    });
+
     test("a timer goes with its room; one of an earlier room of the name is as good as none", async () => {
       const old = await made();
       await stores.store.timers.put(timer(old, { state: "running", endsAtMs: 9e15, partition: 201 }));

@@ -11,13 +11,13 @@ export function mongoTimers(connection: MongoConnection, records: Records, { roo
   const isRoom = async ({ room, key }: TimerRecord): Promise<boolean> =>
     (await rooms.findOne({ _id: room }))?.key === key;
 
-  /** A change of the timer at the version before; for a new one, of none or of one of an earlier room of the name. */
-  async function replace(record: TimerRecord): Promise<boolean> {
-    const { key, version } = record;
-    const before = version > 1 ? { key, version: version - 1 } : { key: { $ne: key } };
+  /** A change of the timer at version `before`; for a new one, of none or of one of an earlier room of the name. */
+  async function replace(record: TimerRecord, before: number): Promise<boolean> {
+    const { key } = record;
+    const there = before > 0 ? { key, version: before } : { key: { $ne: key } };
     const { _id, ...doc } = timers.docOf(record);
-    if (version > 1 || (await timers.find(record.room)) !== null) {
-      const { matchedCount } = await timers.docs.replaceOne({ _id, ...before }, doc);
+    if (before > 0 || (await timers.find(record.room)) !== null) {
+      const { matchedCount } = await timers.docs.replaceOne({ _id, ...there }, doc);
       return matchedCount === 1;
     }
     try {
@@ -29,9 +29,9 @@ export function mongoTimers(connection: MongoConnection, records: Records, { roo
     }
   }
 
-  async function put(record: TimerRecord): Promise<boolean> {
+  async function put(record: TimerRecord, before: number): Promise<boolean> {
     if (!(await isRoom(record))) return false;
-    if (!(await records.alone(timers.docs, record.room, () => replace(record)))) return false;
+    if (!(await records.alone(timers.docs, record.room, () => replace(record, before)))) return false;
     // A deletion takes the room first and its timer then: one of the two sees the other.
     if (await isRoom(record)) return true;
     await remove(record.room, record.key);
@@ -44,7 +44,7 @@ export function mongoTimers(connection: MongoConnection, records: Records, { roo
 
   const store: TimerStore = {
     find: (names) => call(() => Promise.all(names.map((name) => timers.find(name)))),
-    put: (record) => call(() => put(record)),
+    put: (record, before = record.version - 1) => call(() => put(record, before)),
     list: ({ after, limit }) =>
       call(() => timers.list(after === null ? {} : { _id: { $gt: after } }, { _id: 1 }, limit)),
     active: (partitions, endedSinceMs) =>

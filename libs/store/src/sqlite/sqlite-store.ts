@@ -107,7 +107,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     },
     timers: {
       find: (rooms) => read("findTimers", rooms),
-      put: (record) => write("putTimer", record),
+      put: (record, before = record.version - 1) => write("putTimer", record, before),
       list: (options) => read("listTimers", options),
       active: (partitions, endedSinceMs) => read("activeTimers", partitions, endedSinceMs),
     },

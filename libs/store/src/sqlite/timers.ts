@@ -23,10 +23,10 @@ export function timersTable({ db }: Connection, roomKey: (name: string) => numbe
 
   return {
     find: (rooms: string[]): (TimerRecord | null)[] => rooms.map(table.find),
-    put(record: TimerRecord): boolean {
+    put(record: TimerRecord, before: number): boolean {
       if (roomKey(record.room) !== record.key) return false;
-      const before = table.find(record.room);
-      if ((before?.key === record.key ? before.version : 0) !== record.version - 1) return false;
+      const found = table.find(record.room);
+      if ((found?.key === record.key ? found.version : 0) !== before) return false;
       remove.run(record.room);
       table.insert(record);
       return true;
