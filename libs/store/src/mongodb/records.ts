@@ -23,6 +23,9 @@ interface Lock {
 /** A holder that was killed would keep its lock for ever. */
 const lockLifeMs = 3_000;
 
+/** Who was quicker may be gone again; not so often. */
+const maxInserts = 10;
+
 /** Whether `doc` has these fields with these values: texts, numbers, booleans or null. */
 const isSubset = (fields: object, doc: object): boolean =>
   Object.entries(fields).every(([field, value]) => (doc as Record<string, unknown>)[field] === value);
@@ -104,6 +107,28 @@ export function recordsOf({ collection, capabilities }: MongoConnection) {
     alone,
     update,
     updateEach,
+
+    /**
+     * Inserts the document and answers null. Where somebody was quicker it answers the one there, which `where` finds; that may be
+     * this very document, if the driver repeated an insert whose answer was lost.
+     */
+    async insert<Doc extends { _id: string }>(
+      of: Collection<Doc>,
+      doc: Doc,
+      where = { _id: doc._id } as Filter<Doc>,
+    ): Promise<WithId<Doc> | null> {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await of.insertOne(doc as OptionalUnlessRequiredId<Doc>);
+          return null;
+        } catch (error) {
+          if (!isDuplicate(error) || attempt === maxInserts) throw error;
+        }
+        // Whoever was quicker may not have a majority yet.
+        const there = await of.findOne(where, { readConcern: { level: "local" } });
+        if (there !== null) return there;
+      }
+    },
 
     /** Updates each document that matches the filter, which `matches` says again; answers how many. */
     async updateAll<Doc extends { _id: string }>(

@@ -1,6 +1,6 @@
 import type { WithId } from "mongodb";
 import type { RoomRecord, RoomStore } from "../rooms.ts";
-import { isDuplicate, type MongoConnection } from "./connection.ts";
+import type { MongoConnection } from "./connection.ts";
 import { findByIds } from "./find-by-ids.ts";
 import type { Records } from "./records.ts";
 
@@ -13,7 +13,7 @@ const maxNames = 100_000;
 type RoomCalls = Pick<RoomStore, "find" | "create" | "change" | "list" | "withRetention">;
 
 /** What RoomStore says of rooms themselves. */
-export function mongoRooms({ capabilities, collection, call }: MongoConnection, { decide }: Records) {
+export function mongoRooms({ capabilities, collection, call }: MongoConnection, { decide, insert }: Records) {
   const rooms = collection<RoomDoc>("rooms");
   const names = new Map<number, string>();
 
@@ -38,17 +38,10 @@ export function mongoRooms({ capabilities, collection, call }: MongoConnection, 
     create: (room) =>
       call(async () => {
         const { name, ...rest } = room;
-        for (;;) {
-          try {
-            await rooms.insertOne({ _id: name, rev: 1, ...rest });
-            return { room: noted(room), created: true };
-          } catch (error) {
-            if (!isDuplicate(error)) throw error;
-          }
-          const there = await rooms.findOne({ _id: name }, { readConcern: { level: "local" } });
-          // The same key is ours: the driver repeated an insert whose answer was lost.
-          if (there !== null) return { room: roomOf(there), created: there.key === room.key };
-        }
+        const there = await insert(rooms, { _id: name, rev: 1, ...rest });
+        if (there === null) return { room: noted(room), created: true };
+        // The same key is ours.
+        return { room: roomOf(there), created: there.key === room.key };
       }),
     change: (name, changes) =>
       call(async () => {

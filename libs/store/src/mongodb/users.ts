@@ -1,6 +1,6 @@
 import type { Filter, UpdateFilter, WithId } from "mongodb";
 import type { UserRecord, UserStore } from "../users.ts";
-import { isDuplicate, type MongoConnection } from "./connection.ts";
+import type { MongoConnection } from "./connection.ts";
 import { findByIds } from "./find-by-ids.ts";
 import type { Records } from "./records.ts";
 
@@ -25,16 +25,8 @@ export function mongoUsers({ connection, records, removeGuests }: UsersDeps): Us
     create: (user) =>
       call(async () => {
         const { id, ...rest } = user;
-        for (;;) {
-          try {
-            await users.insertOne({ _id: id, rev: 1, ...rest });
-            return { user, created: true };
-          } catch (error) {
-            if (!isDuplicate(error)) throw error;
-          }
-          const there = await users.findOne({ _id: id }, { readConcern: { level: "local" } });
-          if (there !== null) return { user: userOf(there), created: false };
-        }
+        const there = await records.insert(users, { _id: id, rev: 1, ...rest });
+        return there === null ? { user, created: true } : { user: userOf(there), created: false };
       }),
     change: (id, changes) =>
       call(async () => {

@@ -1,5 +1,5 @@
-import type { Document, Filter, OptionalUnlessRequiredId, UpdateFilter, WithId } from "mongodb";
-import { isDuplicate, type MongoConnection } from "./connection.ts";
+import type { Document, Filter, UpdateFilter, WithId } from "mongodb";
+import type { MongoConnection } from "./connection.ts";
 import type { Records } from "./records.ts";
 
 export interface VersionedDoc {
@@ -42,17 +42,10 @@ export function versioned<Row extends { version: number }, Key extends keyof Row
     },
     /** Stores the row, or answers the one that `unique` finds. */
     async create(row: Row, unique: Document): Promise<{ row: Row; created: boolean }> {
-      try {
-        await docs.insertOne(docOf(row) as OptionalUnlessRequiredId<VersionedDoc>);
-        return { row, created: true };
-      } catch (error) {
-        if (!isDuplicate(error)) throw error;
-        // Whoever was quicker may not have a majority yet.
-        const there = await docs.findOne(unique as Filter<VersionedDoc>, { readConcern: { level: "local" } });
-        if (there === null) throw error;
-        // The same id is ours: the driver repeated an insert whose answer was lost.
-        return { row: rowOf(there), created: there._id === row[key] };
-      }
+      const there = await records.insert(docs, docOf(row), unique as Filter<VersionedDoc>);
+      if (there === null) return { row, created: true };
+      // The same id is ours.
+      return { row: rowOf(there), created: there._id === row[key] };
     },
     /** Changes the row where it is at `version`, and bumps it. */
     async change(id: string, version: number, changes: Partial<Row>): Promise<Row | null> {
