@@ -1,18 +1,24 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { connect } from "node:net";
 import { promisify } from "node:util";
-import { findOnPath } from "./find-on-path.ts";
 
 /** Where an engine comes from: it runs already, or there is a command that starts one. */
-export type FoundEngine =
-  | { kind: "running"; description: string; url: string }
-  | {
-      kind: "startable";
-      /** For people: `nats-server 2.14.0 (registry package)`. */
-      description: string;
-      /** The command that runs it in the foreground, on this port of 127.0.0.1, keeping its data in `dataDir`. */
-      command(port: number, dataDir: string): { file: string; args: string[] };
-    };
+export type FoundEngine = { kind: "running"; description: string; url: string } | StartableEngine;
+
+export interface StartableEngine {
+  kind: "startable";
+  /** For people: `nats-server 2.14.0 (registry package)`. */
+  description: string;
+  /** The command that runs it once in the foreground, on this port of 127.0.0.1, keeping its data in `dataDir`. */
+  command(port: number, dataDir: string): EngineCommand;
+}
+
+export interface EngineCommand {
+  file: string;
+  args: string[];
+  /** How a signal reaches the server where the command's own process is not it. */
+  signal?: (child: ChildProcess, signal: NodeJS.Signals) => boolean;
+}
 
 /** What the launcher has to know about a server that is not ours. */
 export interface Engine {
@@ -24,7 +30,7 @@ export interface Engine {
   locate(announce: (line: string) => void): Promise<FoundEngine>;
   /** Which lines of its output a person should see; the rest is routine. */
   worthShowing: RegExp;
-  /** Whether it answers on this port now. */
+  /** Whether it answers on this port now, and does what it is there for. */
   isUp(port: number): Promise<boolean>;
 }
 
@@ -52,19 +58,4 @@ export async function versionOf(file: string, ...args: string[]): Promise<string
   } catch {
     return null;
   }
-}
-
-/** A container of `image` as a foreground command, or null where no Docker daemon answers. */
-export async function dockerEngine(image: string, containerPort: number, args: string[]): Promise<FoundEngine | null> {
-  const docker = findOnPath("docker");
-  if (docker === null || (await versionOf(docker, "version", "--format", "{{.Server.Version}}")) === null) return null;
-  return {
-    kind: "startable",
-    description: `Docker image ${image}`,
-    command: (port) => ({
-      file: docker,
-      // Attached, so that it ends with its command; signals reach the server inside.
-      args: ["run", "--rm", "--init", "-p", `127.0.0.1:${port}:${containerPort}`, image, ...args],
-    }),
-  };
 }

@@ -1,22 +1,23 @@
-import { dockerEngine, type Engine, type FoundEngine, versionOf } from "./engine.ts";
+import type { Db, MongoServerError } from "mongodb";
+import { dockerEngine } from "./docker-engine.ts";
+import { type Engine, type FoundEngine, versionOf } from "./engine.ts";
 import { findOnPath } from "./find-on-path.ts";
-import { portIsOpen } from "./port-is-open.ts";
 
-/** `MONGODB_URL`, else mongod or ferretdb on the PATH, else a container. */
+/** `MONGODB_URL`, else mongod on the PATH, else a container, else ferretdb on the PATH, which only stands in for it. */
 export const mongodb: Engine = {
   name: "mongodb",
   port: 27_017,
   url: (port) => `mongodb://127.0.0.1:${port}/parley`,
   // Both write a line for each connection.
   worthShowing: /"s":"[EF]"|\b(ERROR|FATAL|PANIC|panic:)/,
-  isUp: portIsOpen,
-  async locate() {
+  isUp: takesWrites,
+  async locate(announce) {
     const url = process.env.MONGODB_URL;
     if (url) return { kind: "running", description: "set by MONGODB_URL", url };
     return (
       (await mongod()) ??
+      (await dockerEngine(container, announce)) ??
       (await ferretdb()) ??
-      (await dockerEngine("mongo:8", 27_017, [])) ??
       Promise.reject(
         new Error(
           "Parley's store is to be MongoDB, and none was found: put mongod (https://www.mongodb.com/try/download/community) " +
@@ -25,6 +26,17 @@ export const mongodb: Engine = {
       )
     );
   },
+};
+
+/** A set of one: only a set's member repeats writes whose answer was lost, and knows what a majority has, as production's does. */
+const replicaSet = "parley";
+
+const container = {
+  image: "mongo:8",
+  // The same inside, as a member is known by the address that it finds itself under.
+  innerPort: (port: number) => port,
+  innerDataDir: "/data/db",
+  args: (port: number) => ["--port", String(port), "--bind_ip_all", "--replSet", replicaSet],
 };
 
 async function mongod(): Promise<FoundEngine | null> {
@@ -36,7 +48,7 @@ async function mongod(): Promise<FoundEngine | null> {
     description: `MongoDB ${version} (${file})`,
     command: (port, dataDir) => ({
       file,
-      args: ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", dataDir],
+      args: ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", dataDir, "--replSet", replicaSet],
     }),
   };
 }
@@ -50,4 +62,36 @@ async function ferretdb(): Promise<FoundEngine | null> {
     description: `FerretDB (${file})`,
     command: (port, dataDir) => ({ file, args: ["-addr", `127.0.0.1:${port}`, "-dir", dataDir] }),
   };
+}
+
+/** Makes a set of one of a server that waits for that, and answers whether it takes writes by now. */
+async function takesWrites(port: number): Promise<boolean> {
+  // Only here: whoever starts no MongoDB need not wait for its driver.
+  const { MongoClient } = await import("mongodb");
+  const host = `127.0.0.1:${port}`;
+  const client = new MongoClient(`mongodb://${host}/?directConnection=true`, { serverSelectionTimeoutMS: 1_000 });
+  try {
+    const admin = client.db("admin");
+    const hello = await admin.command({ hello: 1 });
+    if (hello.isreplicaset === true) await makeSet(admin, host);
+    return hello.isWritablePrimary === true;
+  } catch {
+    return false;
+  } finally {
+    await client.close();
+  }
+}
+
+const alreadyInitialized = 23;
+
+async function makeSet(admin: Db, host: string): Promise<void> {
+  const members = [{ _id: 0, host }];
+  try {
+    await admin.command({ replSetInitiate: { _id: replicaSet, members } });
+  } catch (error) {
+    if ((error as MongoServerError).code !== alreadyInitialized) throw error;
+    // It had another port when it last ran, and does not find itself in its set.
+    const { config } = await admin.command({ replSetGetConfig: 1 });
+    await admin.command({ replSetReconfig: { ...config, version: config.version + 1, members }, force: true });
+  }
 }

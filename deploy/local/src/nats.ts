@@ -1,4 +1,5 @@
-import { answersWith, dockerEngine, type Engine, type FoundEngine, versionOf } from "./engine.ts";
+import { dockerEngine } from "./docker-engine.ts";
+import { answersWith, type Engine, type FoundEngine, versionOf } from "./engine.ts";
 import { findOnPath } from "./find-on-path.ts";
 
 /** `NATS_URL`, else nats-server on the PATH, else the registry package's binary, else a container. */
@@ -8,13 +9,13 @@ export const nats: Engine = {
   url: (port) => `nats://127.0.0.1:${port}`,
   worthShowing: /\[(WRN|ERR|FTL)\]/,
   isUp: (port) => answersWith(port, "", "INFO "),
-  async locate() {
+  async locate(announce) {
     const url = process.env.NATS_URL;
     if (url) return { kind: "running", description: "set by NATS_URL", url };
     return (
       (await binaryEngine(findOnPath("nats-server"), "on the PATH")) ??
       (await binaryEngine(await packagedBinary(), "registry package")) ??
-      (await dockerEngine("nats:2", 4222, [])) ??
+      (await dockerEngine({ image: "nats:2", innerPort: () => 4222, args: () => [] }, announce)) ??
       Promise.reject(
         new Error(
           "Parley needs a NATS server and found none for this platform: put nats-server on the PATH " +

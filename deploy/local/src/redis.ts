@@ -1,5 +1,6 @@
 import { aptInstall } from "./apt-install.ts";
-import { answersWith, dockerEngine, type Engine, type FoundEngine, versionOf } from "./engine.ts";
+import { dockerEngine } from "./docker-engine.ts";
+import { answersWith, type Engine, type FoundEngine, versionOf } from "./engine.ts";
 import { findOnPath } from "./find-on-path.ts";
 
 /** `REDIS_URL`, else redis-server or valkey-server on the PATH, else a container, else Debian's package. */
@@ -13,8 +14,7 @@ export const redis: Engine = {
   async locate(announce) {
     const url = process.env.REDIS_URL;
     if (url) return { kind: "running", description: "set by REDIS_URL", url };
-    const found =
-      (await binaryEngine()) ?? (await dockerEngine("redis:7", 6379, ["redis-server", "--appendonly", "yes"]));
+    const found = (await binaryEngine()) ?? (await dockerEngine(container, announce));
     if (found) return found;
     const installed = aptInstall("redis-server", "because Parley needs Redis and this machine has none", announce);
     return (
@@ -29,6 +29,17 @@ export const redis: Engine = {
   },
 };
 
+/** noeviction: presence and queues must never be thrown away to make room. */
+const settings = ["--loglevel", "warning", "--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"];
+
+const container = {
+  image: "redis:7",
+  innerPort: () => 6379,
+  innerDataDir: "/data",
+  // Nobody else can reach it: its port is published on 127.0.0.1 alone.
+  args: () => ["redis-server", "--dir", "/data", "--protected-mode", "no", ...settings],
+};
+
 async function binaryEngine(): Promise<FoundEngine | null> {
   const file = findOnPath("redis-server", "valkey-server");
   const version = file && (await versionOf(file, "--version"));
@@ -38,11 +49,7 @@ async function binaryEngine(): Promise<FoundEngine | null> {
     description: `Redis ${version} (${file})`,
     command: (port, dataDir) => ({
       file,
-      // noeviction: presence and queues must never be thrown away to make room.
-      args: [
-        ...["--port", String(port), "--bind", "127.0.0.1", "--loglevel", "warning", "--save", ""],
-        ...["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir", dataDir],
-      ],
+      args: ["--port", String(port), "--bind", "127.0.0.1", "--dir", dataDir, ...settings],
     }),
   };
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { assignAnyPorts, assignPorts, type PortWish } from "./assign-ports.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineCommand } from "./engine.ts";
 import { guardOrphan } from "./guard-orphan.ts";
 import { mongodb } from "./mongodb.ts";
 import { nats } from "./nats.ts";
@@ -11,7 +11,7 @@ import { redis } from "./redis.ts";
 import { readOrMakeSecret } from "./secret.ts";
 import { services as allServices, type EngineName, type ServiceDefinition, type StoreKind } from "./services.ts";
 import { statePaths } from "./state-dir.ts";
-import { type Supervised, supervise } from "./supervise.ts";
+import { type Supervised, type SuperviseOptions, supervise } from "./supervise.ts";
 
 export interface StackOptions {
   checkoutDir: string;
@@ -110,6 +110,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const supervised = supervise({
       title,
       spawn: how.spawn,
+      ...(how.signal ? { signal: how.signal } : {}),
       isReady: how.isReady,
       onLine: (line) => {
         if (how.worthShowing?.test(line) ?? true) options.onLine(title, line);
@@ -152,10 +153,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const [port = engine.port] = options.anyPorts ? await assignAnyPorts(1) : await assignPorts([wish], announce);
     const dataDir = join(paths.data, name);
     mkdirSync(dataDir, { recursive: true });
-    const { file, args } = found.command(port, dataDir);
+    let command: EngineCommand;
     let releaseGuard = () => {};
     const supervised = addMember({ service: name, instance: 1, ports: { client: port }, stopStage: 2 }, name, {
-      spawn: () => spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true }),
+      spawn: () => {
+        command = found.command(port, dataDir);
+        return spawn(command.file, command.args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+      },
+      signal: (child, signal) => command.signal?.(child, signal) ?? child.kill(signal),
       isReady: () => engine.isUp(port),
       worthShowing: engine.worthShowing,
       onPid: (pid) => {
@@ -273,9 +278,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-interface HowToRun {
-  spawn: Parameters<typeof supervise>[0]["spawn"];
-  isReady(): Promise<boolean>;
+interface HowToRun extends Pick<SuperviseOptions, "spawn" | "signal" | "isReady"> {
   onPid?(pid: number | null): void;
   worthShowing?: RegExp;
 }

@@ -8,6 +8,8 @@ export interface SuperviseOptions {
   title: string;
   /** Starts it; called again at each restart. */
   spawn(): ChildProcess;
+  /** How it gets a signal, if not as its own process; answers whether it could be sent. */
+  signal?: (child: ChildProcess, signal: NodeJS.Signals) => boolean;
   /** One look at whether it works. */
   isReady(): Promise<boolean>;
   /** Called whenever the process id changes; null while there is no process. */
@@ -44,7 +46,7 @@ export function restartDelayMs(deathsInARow: number): number {
 
 /** Runs a process and starts it again when it dies, at once at first and ever more slowly when it dies at once. */
 export function supervise(options: SuperviseOptions): Supervised {
-  const { title, announce } = options;
+  const { title, announce, signal: send = (to, signal) => to.kill(signal) } = options;
   const lastLines: string[] = [];
   let child: ChildProcess | null = null;
   let stopping = false;
@@ -129,7 +131,7 @@ export function supervise(options: SuperviseOptions): Supervised {
         late.catch(() => {});
       }
     },
-    signal: (signal) => child?.kill(signal) ?? false,
+    signal: (signal) => child !== null && send(child, signal),
     async stop(graceMs) {
       stopping = true;
       stopped.abort();
@@ -137,12 +139,12 @@ export function supervise(options: SuperviseOptions): Supervised {
       const ending = child;
       if (ending === null) return;
       const exit = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
-      ending.kill("SIGTERM");
+      send(ending, "SIGTERM");
       // A process that a test froze would not hear of it.
-      ending.kill("SIGCONT");
+      send(ending, "SIGCONT");
       const killer = setTimeout(() => {
         announce(`${title} did not stop within ${graceMs / 1000} s and is killed`);
-        ending.kill("SIGKILL");
+        send(ending, "SIGKILL");
       }, graceMs);
       await exit;
       clearTimeout(killer);
