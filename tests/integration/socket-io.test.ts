@@ -393,7 +393,18 @@ test("a shared-timer app as tutorials have it, which joins nothing: start, stop 
 test("[S6] a draining node tells its Socket.IO clients Drain, and they come back by themselves", async (t) => {
   const soon = { reconnectionDelay: 100, reconnectionDelayMax: 300 };
   const clients = [await connected(t, one, soon), await connected(t, one, { ...soon, transports: ["polling"] })];
+  // A third stands between two polls when the drain begins, and comes by a new connection each time.
+  const call = async (query: string, body?: string) => {
+    const request = body === undefined ? { method: "GET" } : { method: "POST", body };
+    const url = `${one}/socket.io/?EIO=4&transport=polling${query}`;
+    return (await fetch(url, { ...request, headers: { connection: "close" } })).text();
+  };
+  const sid = `&sid=${(JSON.parse((await call("")).slice(1)) as { sid: string }).sid}`;
+  await call(sid, "40{}");
+  for (let heard = ""; !heard.includes('"Register"'); ) heard += await call(sid);
   stack.terminate("gateway", 1);
+  await waitFor("Drain", () => clients[0]!.of("Drain")[0]);
+  assert.match(await call(sid), /"Drain",\{.*"reconnectAfterMs"/);
   for (const client of clients) {
     await waitFor("Drain", () => client.of("Drain")[0]);
     await waitFor("it to be back", () => client.of("Register").length === 2, { timeoutMs: 20_000 });

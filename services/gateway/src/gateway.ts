@@ -269,17 +269,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async drain(ms) {
       if (draining) return;
       draining = true;
-      listening.close();
       for (const ws of raw.sockets()) ws.end(4001, "draining");
       const silentGone = door.closeSilent();
       logger.info({ sessions: sessions.all.size, ms }, "draining");
       sendAway([...sessions.all], ms);
+      // Newcomers are refused. The port stays until all are gone, as who polls comes by a new connection for what is left to be told.
       await Promise.all([silentGone, sessions.untilNone(ms + lateDrainMs)]);
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);
-      if (!draining) listening.close();
       draining = true;
+      listening.close();
       sessions.close();
       await bus.nc.flush().catch(() => {});
       userLimits.close();
