@@ -90,8 +90,9 @@ async function makeSet(admin: Db, host: string): Promise<void> {
     await admin.command({ replSetInitiate: { _id: replicaSet, members } });
   } catch (error) {
     if ((error as MongoServerError).code !== alreadyInitialized) throw error;
-    // It had another port when it last ran, and does not find itself in its set.
     const { config } = await admin.command({ replSetGetConfig: 1 });
+    if (config.members[0].host === host) return;
+    // It had another port when it last ran, and does not find itself in its set.
     await admin.command({ replSetReconfig: { ...config, version: config.version + 1, members }, force: true });
   }
 }
