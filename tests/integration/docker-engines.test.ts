@@ -5,29 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findOnPath } from "@parley/local";
+import { dockerWith } from "@parley/local";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
 import { startEngine } from "../support/start-engine.ts";
 import { waitFor } from "../support/wait-for.ts";
-
-/** The command, if it works with a daemon that has the image or can fetch it; else why not. */
-function dockerWith(image: string): { docker: string } | { missing: string } {
-  const docker = findOnPath("docker");
-  if (docker === null) return { missing: "there is no docker on the PATH" };
-  const runs = (...args: string[]) => {
-    try {
-      execFileSync(docker, args, { stdio: "ignore" });
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  if (!runs("version", "--format", "{{.Server.Version}}")) return { missing: "no Docker daemon answers" };
-  if (!runs("image", "inspect", image) && !runs("pull", "--quiet", image))
-    return { missing: `Docker has no image ${image}, and can't fetch it` };
-  return { docker };
-}
 
 const containersOn = (docker: string, url: string): string =>
   execFileSync(docker, ["ps", "--all", "--quiet", "--filter", `name=parley-${new URL(url).port}-`], {
@@ -64,12 +46,11 @@ for (const { name, image, at } of [
   { name: "redis", image: "redis:7", at: redisAt },
   { name: "mongodb", image: "mongo:8", at: mongodbAt },
 ] as const) {
-  const found = dockerWith(image);
+  const docker = await dockerWith(image, console.log);
   test(`${name} in a container: killed it comes back with what it had, stopped it stands still, and nothing stays behind`, {
-    skip: "missing" in found ? found.missing : false,
+    skip: docker === null && `no Docker daemon answers here that has ${image} or can fetch it`,
   }, async (t) => {
-    if ("missing" in found) return;
-    const { docker } = found;
+    if (docker === null) return;
     // A PATH with nothing but docker, so that no server is found there.
     const dir = mkdtempSync(join(tmpdir(), "parley-docker-"));
     const shim = join(dir, "docker");

@@ -200,9 +200,9 @@ test("[T2] an event that is carried out twice counts once; of an end nothing is 
     ...store,
     timers: {
       ...store.timers,
-      put: (record) => {
+      put: (record, before) => {
         if (away > 0 && away--) return Promise.reject(new StoreUnavailable("away"));
-        return store.timers.put(record);
+        return store.timers.put(record, before);
       },
     },
   };

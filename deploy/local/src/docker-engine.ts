@@ -1,7 +1,7 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { promisify } from "node:util";
-import { type StartableEngine, versionOf } from "./engine.ts";
+import { once } from "node:events";
+import { outputOf, type StartableEngine } from "./engine.ts";
 import { findOnPath } from "./find-on-path.ts";
 
 export interface Container {
@@ -19,14 +19,20 @@ const dockerVerbs: Partial<Record<NodeJS.Signals, string>> = { SIGKILL: "kill", 
 /** Images that could not be had are not asked for again. */
 const missing = new Set<string>();
 
-/** A container as a foreground command, or null where no Docker daemon answers, or the image is neither there nor to be had. */
+/** The docker command where a daemon answers that has the image or can fetch it, else null. */
+export async function dockerWith(image: string, announce: (line: string) => void): Promise<string | null> {
+  const docker = findOnPath("docker");
+  if (docker === null || (await outputOf(docker, "version", "--format", "{{.Server.Version}}")) === null) return null;
+  return (await hasImage(docker, image, announce)) ? docker : null;
+}
+
+/** A container as a foreground command, or null where there is no Docker for it. */
 export async function dockerEngine(
   { image, innerPort, innerDataDir, args }: Container,
   announce: (line: string) => void,
 ): Promise<StartableEngine | null> {
-  const docker = findOnPath("docker");
-  if (docker === null || (await versionOf(docker, "version", "--format", "{{.Server.Version}}")) === null) return null;
-  if (!(await hasImage(docker, image, announce))) return null;
+  const docker = await dockerWith(image, announce);
+  if (docker === null) return null;
   return {
     kind: "startable",
     description: `Docker image ${image}`,
@@ -57,17 +63,13 @@ const ownIds = () => `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
 
 async function hasImage(docker: string, image: string, announce: (line: string) => void): Promise<boolean> {
   if (missing.has(image)) return false;
-  try {
-    await promisify(execFile)(docker, ["image", "inspect", image]);
-    return true;
-  } catch {
-    announce(`fetching the Docker image ${image}, once`);
-    // On a terminal with Docker's own bars.
-    const shown = process.stderr.isTTY ? "inherit" : "ignore";
-    const { status } = spawnSync(docker, ["pull", image], { stdio: ["ignore", shown, shown] });
-    if (status === 0) return true;
-    announce(`the Docker image ${image} could not be fetched`);
-    missing.add(image);
-    return false;
-  }
+  if ((await outputOf(docker, "image", "inspect", image)) !== null) return true;
+  announce(`fetching the Docker image ${image}, once`);
+  // On a terminal with Docker's own bars. Other servers start meanwhile, and are looked after.
+  const shown = process.stderr.isTTY ? "inherit" : "ignore";
+  const [status] = await once(spawn(docker, ["pull", image], { stdio: ["ignore", shown, shown] }), "exit");
+  if (status === 0) return true;
+  announce(`the Docker image ${image} could not be fetched`);
+  missing.add(image);
+  return false;
 }

@@ -50,12 +50,17 @@ export function answersWith(port: number, ask: string, expected: string): Promis
   });
 }
 
-/** The first thing in a command's output that looks like a version, or null when the command does not run. */
-export async function versionOf(file: string, ...args: string[]): Promise<string | null> {
+/** What a command says, or null when it does not run or fails. */
+export async function outputOf(file: string, ...args: string[]): Promise<string | null> {
   try {
-    const { stdout } = await promisify(execFile)(file, args, { timeout: 10_000 });
-    return /\d+\.\d+(\.\d+)*/.exec(stdout)?.[0] ?? "of unknown version";
+    return (await promisify(execFile)(file, args, { timeout: 10_000 })).stdout;
   } catch {
     return null;
   }
+}
+
+/** The first thing in a command's output that looks like a version, or null when the command does not run. */
+export async function versionOf(file: string, ...args: string[]): Promise<string | null> {
+  const output = await outputOf(file, ...args);
+  return output === null ? null : (/\d+\.\d+(\.\d+)*/.exec(output)?.[0] ?? "of unknown version");
 }

@@ -1,4 +1,5 @@
 export { aptInstall } from "./apt-install.ts";
+export { dockerWith } from "./docker-engine.ts";
 export { type FoundEngine, versionOf } from "./engine.ts";
 export { findOnPath } from "./find-on-path.ts";
 export { makeToken } from "./make-token.ts";

@@ -2,6 +2,7 @@ import type { Db, MongoServerError } from "mongodb";
 import { dockerEngine } from "./docker-engine.ts";
 import { type Engine, type FoundEngine, versionOf } from "./engine.ts";
 import { findOnPath } from "./find-on-path.ts";
+import { portIsOpen } from "./port-is-open.ts";
 
 /** `MONGODB_URL`, else mongod on the PATH, else a container, else ferretdb on the PATH, which only stands in for it. */
 export const mongodb: Engine = {
@@ -10,7 +11,8 @@ export const mongodb: Engine = {
   url: (port) => `mongodb://127.0.0.1:${port}/parley`,
   // Both write a line for each connection.
   worthShowing: /"s":"[EF]"|\b(ERROR|FATAL|PANIC|panic:)/,
-  isUp: takesWrites,
+  // First whether anybody is there: the driver would wait half a second before its second look.
+  isUp: async (port) => (await portIsOpen(port)) && takesWrites(port),
   async locate(announce) {
     const url = process.env.MONGODB_URL;
     if (url) return { kind: "running", description: "set by MONGODB_URL", url };

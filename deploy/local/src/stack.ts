@@ -110,7 +110,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const supervised = supervise({
       title,
       spawn: how.spawn,
-      ...(how.signal ? { signal: how.signal } : {}),
+      signal: how.signal,
       isReady: how.isReady,
       onLine: (line) => {
         if (how.worthShowing?.test(line) ?? true) options.onLine(title, line);

@@ -9,7 +9,7 @@ export interface SuperviseOptions {
   /** Starts it; called again at each restart. */
   spawn(): ChildProcess;
   /** How it gets a signal, if not as its own process; answers whether it could be sent. */
-  signal?: (child: ChildProcess, signal: NodeJS.Signals) => boolean;
+  signal?: ((child: ChildProcess, signal: NodeJS.Signals) => boolean) | undefined;
   /** One look at whether it works. */
   isReady(): Promise<boolean>;
   /** Called whenever the process id changes; null while there is no process. */

@@ -21,7 +21,7 @@ export interface TimerRecord {
   endedAtMs: number | null;
   /** JSON text of all else about it; the service's own. */
   settings: string;
-  /** 1 for a new one; grows by one with each change. */
+  /** At least 1; grows by one with each change, several of which may be stored as one. */
   version: number;
 }
 

@@ -52,7 +52,7 @@ export function createTimers({ store, tell, nowFor, ended, adopt }: TimersOption
   /** By the room's key, what waits for its timer. */
   const waiting = new Map<number, Asked[]>();
 
-  const put = async (timer: Timer, before = timer.version - 1): Promise<boolean> => {
+  const put = async (timer: Timer, before?: number): Promise<boolean> => {
     const done = await store.timers.put(recordOf(timer), before);
     counts[done ? "changes" : "conflicts"]++;
     return done;
